@@ -1,0 +1,84 @@
+# The project's commands; `make` alone lists them. Each sets up what it needs, and skips what is there.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export LAB_BUILD := $(CURDIR)/build
+LAB_NAME ?= sfd-lab
+export LAB_NAME
+# Runs one phase of a target, and says how long it took.
+phase = @lab/phase
+
+.PHONY: help
+help: ## list the commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+$(VENV)/.installed: requirements.txt
+	@lab/bootstrap.sh python
+	@python3 -m venv $(VENV)
+	@pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+.PHONY: environment
+environment: ## set up the Python environment
+	$(phase) "Python environment" $(MAKE) $(VENV)/.installed
+
+.PHONY: engine
+engine: environment
+	$(phase) "Debian packages" lab/bootstrap.sh lab
+	$(phase) "Docker engine" lab/lab.py engine-up
+	$(phase) "Images" lab/lab.py images
+
+.PHONY: lab
+lab: engine ## bring up the lab, provision it, and probe it
+	$(phase) "Lab's hosts" ansible-playbook lab/create.yml
+	$(phase) "site.yml" ansible-playbook site.yml
+	@$(MAKE) verify
+
+.PHONY: verify
+verify: ## probe the running lab: a table, build/verify.json and build/verify.html
+	@rm -f build/verify.json
+	$(phase) "Probes" ansible-playbook playbooks/verify.yml || true
+	@lab/report.py build/verify.json --html build/verify.html
+
+.PHONY: lab-down
+lab-down: ## remove the lab
+	@if docker info >/dev/null 2>&1; then ansible-playbook lab/destroy.yml; fi
+	@lab/lab.py engine-down
+
+.PHONY: lint
+lint: environment ## check style and syntax
+	$(phase) "Lint: yaml" yamllint --strict .
+	$(phase) "Lint: ansible" ansible-lint --offline --strict
+	$(phase) "Lint: python" ruff check .
+	$(phase) "Format: python" ruff format --check .
+
+.PHONY: unit
+unit: environment ## run the unit tests
+	$(phase) "Unit tests" pytest --quiet
+
+.PHONY: molecule
+molecule: engine ## run the Molecule scenarios
+	$(phase) "Molecule: default" molecule test --scenario-name default
+	$(phase) "Molecule: swapped releases" molecule test --scenario-name swapped
+
+.PHONY: test
+test: lint unit molecule ## everything that CI runs
+
+.PHONY: faults
+faults: ## the slow proofs, on the running lab: kills, bad edits, rebuilt hosts
+	$(phase) "Faults" pytest --quiet tests/faults
+
+.PHONY: bench
+bench: ## figures beside their floors and peers
+	$(phase) "Figures" tests/bench/bench.py
+
+.PHONY: lock
+lock: environment ## resolve pyproject.toml into requirements.txt, pinned and hashed
+	@pip install --quiet uv
+	@uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.txt

@@ -1,0 +1,132 @@
+"""Jinja filter checked: a setting, if it is what it should be."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: checked
+short_description: A setting, if it is what it should be
+version_added: "0.1.0"
+description: Returns its input, or raises an error that names the variable to edit.
+positional: kind, variable
+options:
+  _input:
+    description: The setting; with a list, each of its items is looked at.
+    type: raw
+    required: true
+  kind:
+    description:
+      - V(address), an IPv4 or IPv6 address (RFC 4291) that a host can have.
+      - V(network), an IPv4 or IPv6 network in CIDR notation (RFC 4632), without host bits.
+      - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1).
+      - V(base64), at least 16 octets in base64 (RFC 4648).
+      - V(count), an integer from 0 on.
+      - V(seconds), a number above 0.
+    type: str
+    choices: [address, network, domain, base64, count, seconds]
+    required: true
+  variable:
+    description: The variable's name.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Use an address
+  ansible.builtin.assert:
+    that: "'172.16.22.135' | checked('address', 'host_ipv4') == '172.16.22.135'"
+"""
+
+RETURN = r"""
+_value:
+  description: The input, unchanged.
+  type: raw
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
+
+
+def check_address(value: Any) -> None:
+    """Refuse what is not a host's address."""
+    if not isinstance(value, str):
+        raise ValueError("it is not a string")
+    address = ipaddress.ip_address(value)
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError("no host has such an address")
+
+
+def check_network(value: Any) -> None:
+    """Refuse what is not a network."""
+    if not isinstance(value, str) or "/" not in value:
+        raise ValueError("a network has a prefix length, such as 172.16.22.0/24")
+    ipaddress.ip_network(value)
+
+
+def check_domain(value: Any) -> None:
+    """Refuse what is not a domain name."""
+    if not isinstance(value, str) or not DOMAIN.fullmatch(value):
+        raise ValueError("labels of 1 to 63 letters, digits and hyphens, with dots between them, are possible")
+    if len(value) > 253:
+        raise ValueError(f"it has {len(value)} characters, at most 253 are possible (RFC 1035)")
+
+
+def check_base64(value: Any) -> None:
+    """Refuse what is not a secret in base64; the value is not repeated."""
+    try:
+        octets = len(base64.b64decode(value, validate=True))
+    except (binascii.Error, TypeError, ValueError) as cause:
+        raise ValueError("it is not base64 (RFC 4648)") from cause
+    if octets < 16:
+        raise ValueError(f"it has {octets} octets, at least 16 are asked for")
+
+
+def check_count(value: Any) -> None:
+    """Refuse what cannot be counted."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("an integer from 0 on is possible")
+
+
+def check_seconds(value: Any) -> None:
+    """Refuse what is not a time span."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        raise ValueError("a number of seconds above 0 is possible")
+
+
+KINDS = {
+    "address": check_address,
+    "network": check_network,
+    "domain": check_domain,
+    "base64": check_base64,
+    "count": check_count,
+    "seconds": check_seconds,
+}
+
+
+def checked(value: Any, kind: str, variable: str) -> Any:
+    """Return the value if it is of the kind."""
+    if kind not in KINDS:
+        raise AnsibleFilterError(f"checked: {kind!r} is not one of {', '.join(KINDS)}")
+    for item in value if isinstance(value, list) else [value]:
+        try:
+            KINDS[kind](item)
+        except ValueError as cause:
+            shown = "the value" if kind == "base64" else repr(item)
+            raise AnsibleFilterError(f"Edit {variable}: {shown} is not valid as {kind}: {cause}") from cause
+    return value
+
+
+class FilterModule:
+    """Give the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"checked": checked}

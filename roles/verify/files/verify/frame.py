@@ -1,0 +1,162 @@
+"""Collect the probes of the configured services, run them, and print how each went."""
+
+import argparse
+import fnmatch
+import importlib
+import json
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CONFIG = Path("/etc/server-for-dummies/verify.json")
+LIMIT = 5.0  # seconds a probe may take
+PATIENCE = 0.02  # seconds after which a probe that still waits lets the next one start
+
+
+class ProbeError(Exception):
+    """A service answered otherwise than it should; the text says how."""
+
+
+def demand(condition: object, message: str) -> None:
+    """Raise ProbeError with the message unless the condition holds."""
+    if not condition:
+        raise ProbeError(message)
+
+
+class Probe(NamedTuple):
+    """One journey to a service; `journey` returns what it saw, or raises."""
+
+    service: str
+    name: str
+    journey: Callable[[], str]
+
+
+class Outcome(NamedTuple):
+    """How a journey went."""
+
+    ok: bool
+    seconds: float
+    detail: str
+
+
+def collect(services: dict[str, Any]) -> list[Probe]:
+    """Return the probes of every service; where a service has none to give, one that fails with the reason."""
+    return [probe for service, settings in services.items() for probe in _probes_of(service, settings)]
+
+
+def _probes_of(service: str, settings: Any) -> list[Probe]:
+    try:
+        pairs = importlib.import_module(f"probes.{service}").probes(settings)
+        probes = [Probe(service, name, journey) for name, journey in pairs]
+        twice = [name for name, times in Counter(probe.name for probe in probes).items() if times > 1]
+        demand(probes, "no probe comes of this configuration")
+        demand(not twice, f"names given to more than one probe: {', '.join(twice)}")
+    except Exception as error:
+        reason = _describe(error)
+
+        def fail() -> str:
+            raise ProbeError(reason)
+
+        return [Probe(service, "probes load", fail)]
+    return probes
+
+
+def select(probes: Iterable[Probe], services: list[str], patterns: list[str]) -> list[Probe]:
+    """Return the probes of the given services whose names match a pattern; an empty list stands for all."""
+    return [
+        probe
+        for probe in probes
+        if (not services or probe.service in services)
+        and (not patterns or any(fnmatch.fnmatchcase(probe.name, pattern) for pattern in patterns))
+    ]
+
+
+class _Run(threading.Thread):
+    """A probe on its way. A daemon thread, so that one that hangs does not outlive the program."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__(daemon=True)
+        self.probe = probe
+        self.outcome: Outcome | None = None
+
+    def start(self) -> None:
+        self.began = time.monotonic()
+        super().start()
+
+    def run(self) -> None:
+        try:
+            ok, detail = True, self.probe.journey()
+        except Exception as error:
+            ok, detail = False, _describe(error)
+        self.outcome = Outcome(ok, time.monotonic() - self.began, detail)
+
+    def finish(self, limit: float) -> Outcome:
+        """Wait until the probe is done or its time is up."""
+        self.join(max(0.0, self.began + limit - time.monotonic()))
+        if self.outcome is None or self.outcome.seconds > limit:
+            return Outcome(False, limit, f"not done within {limit:g} s")
+        return self.outcome
+
+
+def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict[str, Any]]:
+    """Run the probes and return one result for each, in their order.
+
+    One starts when the one before it is done, so that the times are the services' and not each other's. One that waits
+    for an answer does not hold up the rest: a full run against dead servers takes little longer than `limit`.
+    """
+    runs = [_Run(probe) for probe in probes]
+    for each in runs:
+        each.start()
+        each.join(PATIENCE)
+    return [
+        {
+            "service": each.probe.service,
+            "probe": each.probe.name,
+            "from": origin,
+            "ok": outcome.ok,
+            "ms": round(outcome.seconds * 1000, 1),
+            "detail": outcome.detail,
+        }
+        for each in runs
+        for outcome in [each.finish(limit)]
+    ]
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, ProbeError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; 0 when every probe is ok, 1 when one is not or none was selected, 2 when it could not run."""
+    parser = argparse.ArgumentParser(
+        prog="verify", description="Make a user's journeys to the services and print how each went, as JSON."
+    )
+    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="JSON file (default: %(default)s)")
+    parser.add_argument("--from", dest="origin", metavar="HOST", help="name of this host in the results")
+    parser.add_argument("--service", action="append", default=[], help="only this service; may be given again")
+    parser.add_argument("--probe", action="append", default=[], metavar="GLOB", help="only probes named so; likewise")
+    parser.add_argument("--limit", type=float, default=LIMIT, metavar="S", help="seconds per probe (%(default)s)")
+    parser.add_argument("--list", action="store_true", help="print the probes' names and run none")
+    options = parser.parse_args(arguments)
+    try:
+        config = json.loads(options.config.read_text(encoding="utf-8"))
+        services = dict(config["services"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(f"{options.config}: {_describe(error)}")
+
+    probes = select(collect(services), options.service, options.probe)
+    if options.list:
+        print(*(f"{probe.service}\t{probe.name}" for probe in probes), sep="\n")
+        return 0
+    if not probes:
+        print(f"verify: no probe is selected; {options.config} has: {', '.join(services)}", file=sys.stderr)
+    results = run(probes, options.origin or config.get("from") or socket.gethostname(), options.limit)
+    print("[\n" + ",\n".join(json.dumps(result, ensure_ascii=False) for result in results) + "\n]")
+    return 0 if results and all(result["ok"] for result in results) else 1

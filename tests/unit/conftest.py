@@ -1,0 +1,13 @@
+"""What the unit tests share."""
+
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+# A filter plugin is a module of its own: tests import it as Ansible does, from its path.
+sys.path.insert(0, str(Path(__file__).parents[2] / "filter_plugins"))
+
+# The same examples in each run, so that a failure in CI is a failure here.
+settings.register_profile("unit", database=None, deadline=None, derandomize=True)
+settings.load_profile("unit")

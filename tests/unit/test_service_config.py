@@ -1,0 +1,499 @@
+"""The transaction, on a service made of small shell scripts in a temporary directory."""
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+LIBRARY = Path(__file__).parents[2] / "library"
+sys.path.insert(0, str(LIBRARY))
+
+import service_config  # noqa: E402
+from service_config import NOTHING, ServiceError, State, Transaction, look, put  # noqa: E402
+
+SECRET = "correct-horse-battery-staple"  # noqa: S105
+CAN_ISOLATE = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0  # noqa: PLW1510
+
+# Each of these writes its name to the log. The service is the directory `loaded`, a copy that `reload` makes of `etc`.
+PROGRAMS = {
+    "check": """
+        cp -a etc seen; cat /proc/$TESTER/root$PWD/etc/main.conf >live
+        grep -rn BAD etc && exit 3; true""",
+    "reload": 'grep -rq UNLOADABLE etc && { echo "cannot load"; exit 4; }; rm -rf loaded; cp -a etc loaded',
+    "probe": """
+        if [ -e loaded/patience ] && read n <loaded/patience && [ $n -gt 0 ]
+        then echo $((n - 1)) >loaded/patience; echo "not yet"; exit 5; fi
+        ! grep -rs MUTE loaded""",
+    "own": "true",
+    "other": "true",
+    "systemctl": """
+        echo "$@" >>calls
+        case $1 in
+            show) printf 'ActiveState=%s\\nUnitFileState=%s\\n' $(cat active) $(cat enabled);;
+            is-active) cat active; grep -qx active active;;
+            start) grep -rq UNSTARTABLE etc && { echo "job failed"; exit 1; }; rm -rf loaded; cp -a etc loaded
+                   echo active >active;;
+            stop) rm -rf loaded; echo inactive >active;;
+            enable) echo enabled >enabled;;
+        esac""",
+    "journalctl": "echo 'main.conf:1: I do not like this'",
+}
+
+
+class Service:
+    """A service and its files."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.etc = root / "etc"
+        self.log = root / "log"
+        (root / "bin").mkdir(parents=True)
+        for name, text in PROGRAMS.items():
+            program = root / "bin" / name
+            program.write_text(f"#!/bin/sh\ncd {root}\necho {name} >>log\n{text}\n")
+            program.chmod(0o755)
+        self.write("etc/main.conf", "old\n")
+        self.write("etc/old.zone", "old zone\n")
+        self.write("active", "active\n")
+        self.write("enabled", "enabled\n")
+        shutil.copytree(self.etc, root / "loaded")
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o644)
+
+    def file(self, name="main.conf", content="new\n", *, secret=False, **options):
+        mine = {"path": f"{self.etc}/{name}", "owner": str(os.geteuid()), "group": str(os.getegid()), "mode": "0644"}
+        text = {"content": None if secret else content, "secret_content": content if secret else None}
+        return mine | text | {"reload": None} | options
+
+    def transaction(self, *files, check_mode=False, diff=False, **params):
+        defaults = {
+            "name": "demo",
+            "state": "present",
+            "unit": None,
+            "absent": [],
+            "keep": [],
+            "check": ["check"],
+            "reload": ["reload"],
+            "probe": ["probe"],
+            "probe_timeout": 0.2,
+            "state_dir": str(self.root / "state"),
+        }
+        return Transaction(defaults | params | {"files": list(files)}, check_mode, diff)
+
+    def run(self, *files, **options):
+        """Run a transaction; what the programs logged before is forgotten."""
+        self.log.unlink(missing_ok=True)
+        (self.root / "calls").unlink(missing_ok=True)
+        return self.transaction(*files, **options).run()
+
+    def fail(self, *files, **options):
+        with pytest.raises(ServiceError) as error:
+            self.run(*files, **options)
+        return str(error.value)
+
+    def ran(self):
+        return self.log.read_text().split() if self.log.exists() else []
+
+    def calls(self):
+        return (self.root / "calls").read_text().splitlines()
+
+    def snapshot(self, *names):
+        """Return all that can be seen of the service's files, or of the files in other directories."""
+        found = {}
+        for folder in names or ("etc",):
+            for path in sorted([self.root / folder, *(self.root / folder).rglob("*")]):
+                info = path.lstat() if path.exists() or path.is_symlink() else None
+                if info and stat.S_ISLNK(info.st_mode):
+                    found[path] = os.readlink(path)
+                elif info:
+                    found[path] = (oct(info.st_mode), info.st_uid, path.is_file() and path.read_bytes())
+        return found
+
+    @property
+    def journal(self):
+        return self.root / "state/demo/journal.json"
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setenv("TESTER", str(os.getpid()))
+    return Service(tmp_path)
+
+
+@pytest.fixture
+def no_namespaces(service):
+    program = service.root / "bin/unshare"
+    program.write_text("#!/bin/sh\necho 'unshare failed: Operation not permitted'; exit 1\n")
+    program.chmod(0o755)
+
+
+def test_changes_the_files_checks_reloads_and_probes(service):
+    result = service.run(service.file(mode="0600"), service.file("sub/dir/new.zone", "zone\n"))
+    assert result == {
+        "changed": True,
+        "recovered": False,
+        "actions": [f"replaced {service.etc}/main.conf", f"created {service.etc}/sub/dir/new.zone", "reloaded: reload"],
+    }
+    assert service.ran() == ["check", "reload", "probe"]
+    assert look(f"{service.etc}/main.conf") == State("file", "new\n", os.geteuid(), os.getegid(), "0600")
+    assert (service.root / "loaded/sub/dir/new.zone").read_text() == "zone\n"
+    assert stat.S_IMODE((service.etc / "sub").stat().st_mode) == 0o755
+    assert sorted(path.name for path in service.etc.iterdir()) == ["main.conf", "old.zone", "sub"]
+
+
+def test_state_is_private_and_keeps_nothing_but_the_first_versions(service):
+    service.run(service.file())
+    service.run(service.file(content="newer\n"))
+    state = service.root / "state/demo"
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert stat.S_IMODE((state / "original.json").stat().st_mode) == 0o600
+    assert sorted(path.name for path in state.iterdir()) == ["lock", "original.json"]
+    assert json.loads((state / "original.json").read_text())["paths"][f"{service.etc}/main.conf"]["data"] == "old\n"
+
+
+def test_runs_nothing_when_nothing_differs(service):
+    service.run(service.file())
+    inode = (service.etc / "main.conf").stat()
+    result = service.run(service.file(), absent=[f"{service.etc}/*.gone"], diff=True)
+    assert result == {"changed": False, "recovered": False, "actions": [], "diff": []}
+    assert service.ran() == []
+    assert (service.etc / "main.conf").stat() == inode
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_mode_alone_is_a_change(service, check_mode):
+    result = service.run(service.file(content="old\n", mode="0600"), check_mode=check_mode)
+    assert result["actions"] == [f"set attributes of {service.etc}/main.conf", "reloaded: reload"]
+    assert stat.S_IMODE((service.etc / "main.conf").stat().st_mode) == (0o644 if check_mode else 0o600)
+
+
+# The check
+
+
+def test_checker_sees_the_new_files_while_the_old_are_live(service):
+    service.write("etc/keep.conf", "kept\n")
+    transaction = service.transaction(
+        service.file(mode="0640"), service.file("sub/x", "x\n"), absent=[f"{service.etc}/*.zone"]
+    )
+    transaction.run()
+    seen = service.root / "seen"
+    assert {str(path.relative_to(seen)) for path in seen.rglob("*")} == {"keep.conf", "main.conf", "sub", "sub/x"}
+    assert stat.S_IMODE((seen / "main.conf").stat().st_mode) == 0o640
+    assert (seen / "main.conf").read_text() == "new\n"
+    live = (service.root / "live").read_text()
+    # Where this test may not make a namespace, the fallback must have been used, and have said so.
+    assert (live, bool(transaction.warnings)) == (("old\n", False) if CAN_ISOLATE else ("new\n", True))
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_refused_files_change_nothing(service, check_mode):
+    service.run(service.file(content="first\n"))
+    before, inode = service.snapshot("etc", "loaded", "state"), (service.etc / "main.conf").stat()
+    message = service.fail(
+        service.file(content="fine\nBAD\n"), service.file("sub/new"), absent=[f"{service.etc}/*.zone"], check_mode=check_mode
+    )
+    assert "check refuses the new configuration (exit status 3):\netc/main.conf:2:BAD" in message
+    assert service.snapshot("etc", "loaded", "state") == before
+    if CAN_ISOLATE:
+        assert message.endswith("\nNothing is changed.")
+        assert (service.etc / "main.conf").stat() == inode
+        assert service.ran() == ["check"]
+
+
+@pytest.mark.usefixtures("no_namespaces")
+def test_without_namespaces_the_files_are_live_while_checked(service):
+    transaction = service.transaction(service.file())
+    assert transaction.run()["changed"]
+    assert transaction.warnings == [
+        "demo: the files were live while they were checked: "
+        "no private mount namespace here: unshare failed: Operation not permitted"
+    ]
+    assert (service.root / "live").read_text() == "new\n"
+    assert service.ran() == ["check", "reload", "probe"]
+
+
+@pytest.mark.usefixtures("no_namespaces")
+def test_without_namespaces_refused_files_are_put_back(service):
+    before = service.snapshot()
+    message = service.fail(service.file(content="BAD\n"), service.file("sub/new"))
+    assert "etc/main.conf:1:BAD\nThe old files are back." in message
+    assert (service.snapshot(), service.ran(), service.journal.exists()) == (before, ["check"], False)
+
+
+@pytest.mark.usefixtures("no_namespaces")
+def test_without_namespaces_check_mode_does_not_check(service):
+    result = service.run(service.file(content="BAD\n"), check_mode=True)
+    assert "not checked: no private mount namespace here: unshare failed: Operation not permitted" in result["actions"]
+    assert service.ran() == []
+
+
+def test_a_directory_that_holds_the_state_is_not_copied(service):
+    transaction = service.transaction(service.file("../top.conf"))
+    transaction.run()
+    assert transaction.warnings == [
+        f"demo: the files were live while they were checked: {service.root} cannot be copied into itself"
+    ]
+
+
+def test_missing_checker(service):
+    assert service.fail(service.file(), check=["nowhere"]) == "the checker nowhere is not on this host\nNothing is changed."
+    result = service.run(service.file(), check=["nowhere"], check_mode=True)
+    assert "not checked: nowhere is not on this host yet" in result["actions"]
+    assert (service.etc / "main.conf").read_text() == "old\n"
+
+
+# Check mode and diff
+
+
+def test_check_mode_changes_nothing_and_tells_what_would_be_done(service):
+    service.write("active", "inactive\n")
+    service.write("enabled", "disabled\n")
+    before = service.snapshot("etc", "loaded", "active", "enabled")
+    options = {"unit": "named", "absent": [f"{service.etc}/*.zone"]}
+    told = service.run(service.file(), service.file("a/b"), check_mode=True, **options)
+    assert service.snapshot("etc", "loaded", "active", "enabled") == before
+    assert not (service.root / "state").exists()
+    assert service.ran() == ["systemctl", "check"]
+    assert service.run(service.file(), service.file("a/b"), **options) == told
+
+
+def test_a_host_without_the_package_is_no_error_in_check_mode(service):
+    file = service.file("sub/x", owner="nobody-here", group="none-here")
+    result = service.run(file, check_mode=True, diff=True)
+    assert result["actions"] == [
+        f"created {service.etc}/sub/x",
+        f"not checked: {service.etc}/sub/x: there is no user nobody-here on this host; "
+        f"{service.etc}/sub/x: there is no group none-here on this host",
+        "reloaded: reload",
+    ]
+    message = service.fail(file)
+    assert message.startswith(f"{service.etc}/sub/x: there is no user nobody-here on this host; ")
+    assert not (service.etc / "sub").exists()
+
+
+def test_diff(service):
+    os.symlink("old.zone", service.etc / "link")
+    service.write("etc/binary", "\0\1")
+    service.write("etc/private.gone", "who knows\n")
+    (service.etc / "private.gone").chmod(0o640)
+    service.write("etc/public.gone", "everybody knows\n")
+    files = [
+        service.file(),
+        service.file("binary", "text\n"),
+        service.file("link", "file\n"),
+        service.file("created"),
+        service.file("old.zone", "old zone\n", mode="0600"),
+    ]
+    diff = service.run(*files, absent=[f"{service.etc}/*.gone"], check_mode=True, diff=True)["diff"]
+    mine = service_config.name_of(service_config.pwd.getpwuid, os.geteuid())
+    group = service_config.name_of(service_config.grp.getgrgid, os.getegid())
+    mode = f"owner {mine}, group {group}, mode"
+    assert [(part["before"], part["after"]) for part in diff] == [
+        ("old\n", "new\n"),
+        ("(content not shown, before)\n", "text\n"),
+        ("symbolic link to old.zone\n", f"{mode} 0644\nfile\n"),
+        ("", f"{mode} 0644\nnew\n"),
+        (f"{mode} 0644\nold zone\n", f"{mode} 0600\nold zone\n"),
+        (f"{mode} 0640\n(content not shown, before)\n", ""),
+        (f"{mode} 0644\neverybody knows\n", ""),
+    ]
+    assert diff[0]["before_header"] == diff[0]["after_header"] == f"{service.etc}/main.conf"
+
+
+# Paths
+
+
+def test_absent_removes_files_and_links_but_not_what_is_declared_kept_or_a_directory(service):
+    for name in ("a.zone", "b.zone", "keep.zone", "target", ".hidden.zone"):
+        service.write(f"etc/{name}", "x\n")
+    os.symlink("target", service.etc / "link.zone")
+    (service.etc / "dir.zone").mkdir()
+    result = service.run(
+        service.file("a.zone", "x\n"),
+        absent=[f"{service.etc}/*.zone", f"{service.etc}/nowhere", f"{service.etc}/main.conf"],
+        keep=[f"{service.etc}/k*.zone"],
+    )
+    assert result["actions"][:-1] == [f"removed {service.etc}/{n}" for n in ("b.zone", "link.zone", "old.zone", "main.conf")]
+    left = [".hidden.zone", "a.zone", "dir.zone", "keep.zone", "target"]
+    assert sorted(path.name for path in service.etc.iterdir()) == left
+
+
+def test_a_link_is_replaced_by_a_file_and_comes_back(service):
+    (service.etc / "main.conf").rename(service.etc / "target")
+    os.symlink("target", service.etc / "main.conf")
+    before = service.snapshot()
+    assert "The old configuration is in force again" in service.fail(service.file(content="MUTE\n"))
+    assert service.snapshot() == before
+    service.run(service.file())
+    assert look(f"{service.etc}/main.conf").kind == "file"
+    assert (service.etc / "target").read_text() == "old\n"
+
+
+def test_links_to_directories_are_followed(service):
+    os.symlink("etc", service.root / "alias")
+    result = service.run(service.file("../alias/main.conf"))
+    assert result["actions"][0] == f"replaced {service.etc}/main.conf"
+    message = service.fail(service.file(), service.file("../alias/main.conf"))
+    assert message == f"{service.etc}/../alias/main.conf is given twice: it is {service.etc}/main.conf by another name"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.mkdir(), "{} is a directory; only files and symbolic links can be managed"),
+        (os.mkfifo, "{} is a device, pipe or socket; only files and symbolic links can be managed"),
+    ],
+)
+def test_what_is_no_file_is_refused(service, make, message):
+    path = service.etc / "x"
+    make(path)
+    assert service.fail(service.file("x")) == message.format(path)
+    if path.is_dir():
+        assert service.fail(absent=[str(path)]) == message.format(path)
+
+
+def test_a_file_in_place_of_a_directory_is_refused(service):
+    message = service.fail(service.file("main.conf/x"), check=None)
+    assert message == f"{service.etc}/main.conf/x cannot be made: {service.etc}/main.conf is not a directory\nNothing is changed."
+
+
+def test_a_mount_point_is_written_in_place(service, monkeypatch):
+    def busy(*_):
+        raise OSError(16, "Device or resource busy")
+
+    path = service.etc / "main.conf"
+    inode = path.stat().st_ino
+    monkeypatch.setattr(os, "replace", busy)
+    put(str(path), State("file", "n\n", os.geteuid(), os.getegid(), "0600"))
+    assert (path.stat().st_ino, look(str(path)).data, look(str(path)).mode) == (inode, "n\n", "0600")
+    assert sorted(entry.name for entry in service.etc.iterdir()) == ["main.conf", "old.zone"]
+
+
+@given(st.binary())
+def test_any_bytes_survive_the_journal(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "bytes"
+    path.write_bytes(data)
+    state = look(str(path))
+    path.unlink()
+    put(str(path), State(**json.loads(json.dumps(state._asdict()))))
+    assert path.read_bytes() == data
+    assert look(str(path)) == state
+
+
+# Reload, probe and unit
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "reloads"),
+    [
+        (["plain"], {}, ["reload"]),
+        (["own"], {}, ["own"]),
+        (["own", "own2"], {}, ["own"]),
+        (["own", "other"], {}, ["own", "other"]),
+        (["plain", "own"], {}, ["reload"]),
+        (["plain", "own"], {"reload": None}, ["own"]),
+        (["plain"], {"reload": None}, []),
+        (["own", "absent"], {}, ["reload"]),
+    ],
+)
+def test_which_reload_is_run(service, changed, options, reloads):
+    commands = {"plain": None, "own": ["own"], "own2": ["own"], "other": ["other"]}
+    files = [service.file(name, "new" if name in changed else "old", reload=argv) for name, argv in commands.items()]
+    for name in commands:
+        service.write(f"etc/{name}", "old")
+    if "absent" in changed:
+        options = {"absent": [f"{service.etc}/old.zone"]}
+    service.run(*files, **options)
+    assert service.ran() == ["check", *reloads, "probe"]
+
+
+def test_the_probe_is_repeated_until_it_succeeds(service):
+    service.run(service.file("patience", "2\n"), probe_timeout=5)
+    assert service.ran() == ["check", "reload", "probe", "probe", "probe"]
+
+
+@pytest.mark.parametrize("word", ["UNLOADABLE", "MUTE"])
+def test_a_failed_reload_or_probe_brings_the_old_configuration_back(service, word):
+    before = service.snapshot("etc", "loaded", "state/demo/journal.json")
+    message = service.fail(service.file(content=word), service.file("a/b"), absent=[f"{service.etc}/*.zone"])
+    words = {
+        "UNLOADABLE": "reload failed (exit status 4):\ncannot load\n",
+        "MUTE": "the probe probe failed for 0.2 s (exit status 1):\nloaded/main.conf:MUTE\n",
+    }
+    assert message == words[word] + "The old files are back. The old configuration is in force again."
+    assert service.snapshot("etc", "loaded", "state/demo/journal.json") == before
+    assert service.ran()[-2:] == ["reload", "probe"]
+
+
+def test_a_probe_that_hangs_is_stopped(service):
+    start = time.monotonic()
+    message = service.fail(service.file(), probe=["sleep", "60"])
+    assert time.monotonic() - start < 5
+    assert "the probe sleep 60 failed for 0.2 s (exit status -9):\n(no answer within 0.2 s)" in message
+
+
+def test_a_missing_command_is_named(service):
+    assert "nowhere failed (exit status 127):\nnowhere: No such file or directory" in service.fail(
+        service.file(), reload=["nowhere"]
+    )
+
+
+def test_a_daemon_left_behind_by_a_command_does_not_hold_the_run_up(service):
+    start = time.monotonic()
+    service.run(service.file(), reload=["sh", "-c", "sleep 5 & exit 0"])
+    assert time.monotonic() - start < 4
+
+
+def test_when_the_old_configuration_does_not_work_either_the_next_run_goes_on(service):
+    message = service.fail(service.file(), probe=["sh", "-c", "echo silence; exit 1"])
+    assert "The old files are back. But the service does not work with them either: the probe sh -c" in message
+    assert (service.etc / "main.conf").read_text() == "old\n"
+    assert service.journal.exists()
+    result = service.run(service.file(content="old\n"))
+    assert result == {"changed": True, "recovered": True, "actions": [
+        "undid the unfinished change of an earlier run", "reloaded: reload"]}
+    assert (service.ran(), service.journal.exists()) == (["reload", "probe"], False)
+
+
+def test_old_files_that_cannot_be_put_back_stay_in_the_journal(service, monkeypatch):
+    def broken(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service_config, "undo", broken)
+        message = service.fail(service.file(content="MUTE\n"))
+    assert f"could NOT be put back: [Errno 28] No space left on device. {service.journal} keeps them" in message
+    service.run(service.file(content="old\n"))
+    assert (service.root / "loaded/main.conf").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), KeyError("a bug"), KeyboardInterrupt()])
+def test_an_error_between_two_files_brings_the_first_back(service, monkeypatch, error):
+    def fails_on_second(path, state, place=service_config.place):
+        if path.endswith("second") and not path.startswith(str(service.root / "state")):
+            raise error
+        place(path, state)
+
+    before = service.snapshot()
+    with monkeypatch.context() as patch:
+        patch.setattr(service_config, "place", fails_on_second)
+        patch.setattr(service_config, "undo", lambda record: monkeypatch.undo() or undo(record))
+        undo = service_config.undo.__wrapped__ if hasattr(service_config.undo, "__wrapped__") else None
+        message = service.fail(service.file(), service.file("second"))
+    assert message.endswith("The old files are back.")
+    assert service.snapshot() == before
+    assert service.ran() == ["check"]
