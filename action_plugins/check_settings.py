@@ -47,9 +47,16 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         role = self._task.args["role"]
         options = role_options(role)
-        given = {name: self._templar.template(task_vars[name]) for name in options if name in task_vars}
-        validated = ArgumentSpecValidator(options).validate(given)
-        errors = unknown_names(role, options, list(task_vars)) + validated.error_messages
+        given, failed = {}, []
+        for name in options.keys() & task_vars.keys():
+            try:
+                given[name] = self._templar.template(task_vars[name])
+            except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
+                given[name] = None
+                failed.append(f"{name}: {error}")
+        required = {name: {**option, "required": False} for name, option in options.items() if given.get(name, option) is None}
+        validated = ArgumentSpecValidator(options | required).validate(given)
+        errors = unknown_names(role, options, list(task_vars)) + (validated.error_messages or failed)
         if errors:
             result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
         return result

@@ -66,24 +66,22 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("state is original, which takes no files, absent or keep")
         for option in ("check", "reload", "probe"):
             arguments[option] = self._command(arguments[option], option)
-        seen = set()
-        for option, path in [
-            *(("path", file["path"]) for file in arguments["files"]),
-            *((option, path) for option in ("absent", "keep") for path in arguments[option]),
-            ("state_dir", arguments["state_dir"]),
-        ]:
+        files = [file["path"] for file in arguments["files"]]
+        for path in [*files, *arguments["absent"], *arguments["keep"], arguments["state_dir"]]:
             if not path.startswith("/") or path.endswith("/"):
-                raise AnsibleActionFail(f"{option} is {path!r}; it must be an absolute path, without a / at the end")
-            if option == "path" and os.path.normpath(path) in seen:
+                raise AnsibleActionFail(f"{path!r} is not an absolute path, without a / at the end")
+        seen = set()
+        for path in map(os.path.normpath, files):
+            if path in seen:
                 raise AnsibleActionFail(f"{path} is given twice in files")
-            seen.add(os.path.normpath(path))
+            seen.add(path)
 
     def _command(self, value: Any, option: str) -> list[str] | None:
         """Return a command as a list of words."""
-        if value is None or (
-            isinstance(value, list) and value and all(isinstance(w, str | int | float) for w in value)
-        ):
-            return value and [str(word) for word in value]
+        if value is None:
+            return None
+        if isinstance(value, list) and value and all(isinstance(word, str | int | float) for word in value):
+            return [str(word) for word in value]
         raise AnsibleActionFail(f"{option} is {value!r}; it must be a list of words, such as [rndc, reload]")
 
     def _file(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -159,6 +159,8 @@ def dns_zones(zones: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dic
     servers = common.pop("nameservers")
     complete: dict[str, dict[str, Any]] = {}
     for given in zones:
+        if not isinstance(given, dict) or not {"name", "records"} <= given.keys():
+            raise AnsibleFilterError(f"Edit site_zones: {given!r} is not a dictionary with name and records")
         variable = given.get("variable", "site_zones")
         origin = full_name(f"{str(given['name']).rstrip('.')}.", variable)
         if origin in complete:

@@ -30,8 +30,8 @@ options:
         required: true
       type:
         description:
-          - The type's mnemonic, in either case, or V(TYPEnnn) for a type that has none, whose value is V(\\# LENGTH HEX)
-            (RFC 3597 section 5).
+          - The type's mnemonic, in either case, or V(TYPEnnn) for a type that has none. The value of that one is
+            V(\\# LENGTH HEX) (RFC 3597 section 5).
         type: str
         required: true
       value:
@@ -66,7 +66,8 @@ notes:
   - "Refused in a set: the same record twice; two TTLs in one RRset (RFC 2181 section 5.2); a C(CNAME) that is not
     alone at its name (RFC 1034 section 3.6.2), which it never is at the apex; two C(DNAME) at one name, or anything
     below one (RFC 6672 section 2.4); an C(NS) at a wildcard (RFC 4592 section 4.2); data hidden by a delegation,
-    except glue; a null C(MX) that is not alone or not V(0 .) (RFC 7505 section 3)."
+    except glue; a C(DS) without a delegation (RFC 4034 section 5); a null C(MX) that is not alone or not V(0 .)
+    (RFC 7505 section 3)."
   - "Refused if its target is in the zone, wildcards considered: an C(MX), C(NS) or C(SRV) whose target is an alias or
     has no address (RFC 2181 section 10.3, RFC 2782); a C(CNAME) that ends nowhere or in a loop. A target at or below a
     delegation is another zone's business: it has to be here only as glue, for the C(NS) records of that delegation.
@@ -357,6 +358,8 @@ class Zone:
                 for record in rrset:
                     if cut and kind not in (AT_CUT if key == cut else ADDRESS):
                         yield record.error(f"hidden by the delegation of {text_of(cut)}, where only glue is possible")
+                    if kind == "DS" and key not in self.cuts:
+                        yield record.error("a DS is beside the NS of a delegation only (RFC 4034 section 5)")
                     if dname:
                         yield record.error(f"hidden by the DNAME at {text_of(dname)} (RFC 6672 section 2.4)")
                 yield from self.rrset_conflicts(rrset)

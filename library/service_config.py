@@ -136,7 +136,7 @@ notes:
     point, such as C(/etc/resolv.conf) in a container, it is written in place. ACLs and extended attributes are lost."
   - "The state folder, C(state_dir/name), mode 0700: C(journal.json) holds the old versions while a change is under way,
     and is there only then; C(original.json), in the same form, holds the first version of every path ever touched;
-    C(stage) is the checker's copy; C(lock) is held by the run at work, and others wait up to 60 seconds for it."
+    C(stage.*) is the checker's copy; C(lock) is held by the run at work, and others wait up to 60 seconds for it."
   - "Form of C(journal.json): C(paths) maps each path to its old kind (C(file), C(link), C(nothing)), data, uid, gid and
     mode; C(directories) did not exist; C(active) tells whether the unit was active."
   - "If a run says that old files could not be put back: remove the cause (a full disk, a read-only mount), and run
@@ -212,7 +212,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -306,8 +306,6 @@ def missing_folders(path: str) -> list[str]:
     while not os.path.lexists(folder):
         missing.insert(0, folder)
         folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise ServiceError(f"{path} cannot be made: {folder} is not a directory")
     return missing
 
 
@@ -351,20 +349,6 @@ def load(path: str) -> dict[str, Any] | None:
         return None
 
 
-def undo(record: dict[str, Any]) -> None:
-    """Put back what a journal holds. Doing so again changes nothing."""
-    for path, state in record["paths"].items():
-        place(path, State(**state))
-    remove_folders(record)
-
-
-def remove_folders(record: dict[str, Any]) -> None:
-    """Remove the directories that a journal says were not there; one that others use by now stays."""
-    for folder in reversed(record["directories"]):
-        with suppress(OSError):
-            os.rmdir(folder)
-
-
 def run(argv: Iterable[str], timeout: float | None = None) -> tuple[int, str]:
     """Run a command; return its exit status and what it printed."""
     argv, words = [*argv], ""
@@ -385,6 +369,17 @@ def name_of(find: Callable[[int], Any], number: int) -> str:
         return find(number)[0]
     except KeyError:
         return str(number)
+
+
+def wait_for(lock: IO[str]) -> None:
+    """Take the lock when no other run has it any more."""
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    while True:
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if time.monotonic() > deadline:
+            raise ServiceError(f"another run has held {lock.name} for {LOCK_TIMEOUT} s")
+        time.sleep(0.05)
 
 
 class Transaction:
@@ -410,25 +405,20 @@ class Transaction:
         """Do all of it, and return the task's result."""
         if self.check_mode and not os.path.isdir(self.folder):
             return self.run_alone()
-        os.makedirs(os.path.dirname(self.folder), exist_ok=True)
         os.makedirs(self.folder, 0o700, exist_ok=True)
         with open(os.path.join(self.folder, "lock"), "a") as lock:
-            deadline = time.monotonic() + LOCK_TIMEOUT
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise ServiceError(f"another run has held {lock.name} for {LOCK_TIMEOUT} s") from None
-                    time.sleep(0.05)
-                else:
-                    return self.run_alone()
+            wait_for(lock)
+            for stale in glob.glob(
+                os.path.join(self.folder, "stage.*")
+            ):  # a killed run's; its cp may still write to it
+                shutil.rmtree(stale, ignore_errors=True)
+            return self.run_alone()
 
     def run_alone(self) -> dict[str, Any]:
         """Do all of it while no other run can."""
         record = load(self.journal)
         if record and not self.check_mode:
-            undo(record)
+            self.undo(record)
         for path, want in self.wanted().items():
             if (have := look(path)) != want:
                 self.changes[path] = have, want
@@ -449,8 +439,8 @@ class Transaction:
                 if self.check_mode or not os.path.exists(self.journal):
                     raise ServiceError(f"{cause}\nNothing is changed.") from error
                 raise ServiceError(self.revert(cause)) from error
-        if self.params["state"] == "original" and not self.check_mode:
-            remove_folders(load(self.original) or self.record)
+        if self.params["state"] == "original" and not self.check_mode and (original := load(self.original)):
+            self.undo(original)  # only directories are left to be removed
             put(self.original, NOTHING)
         return result
 
@@ -469,7 +459,7 @@ class Transaction:
             gid = self.number(path, "group", grp.getgrnam, file["group"])
             wanted[path] = State("file", data, uid, gid, file["mode"])
         if self.unknown and not self.check_mode:
-            raise ServiceError(f"{'; '.join(self.unknown)}. Nothing is changed.")
+            raise ServiceError("; ".join(self.unknown))
         kept = {*wanted, *expand(self.params["keep"])}
         return wanted | {path: NOTHING for path in expand(self.params["absent"]) if path not in kept}
 
@@ -526,10 +516,8 @@ class Transaction:
             if self.check_mode:
                 return f"{self.params['check'][0]} is not on this host yet"
             raise ServiceError(f"the checker {self.params['check'][0]} is not on this host")
-        stage = os.path.join(self.folder, "stage") if os.path.isdir(self.folder) else tempfile.mkdtemp()
+        stage = tempfile.mkdtemp(prefix="stage.", dir=self.folder if os.path.isdir(self.folder) else None)
         try:
-            shutil.rmtree(stage, ignore_errors=True)
-            os.mkdir(stage, 0o700)
             return self.check_copies(stage)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
@@ -571,13 +559,25 @@ class Transaction:
             record["directories"] = sorted({*folders, *record["directories"]})
             put(name, State("file", json.dumps(record, indent=1), os.geteuid(), os.getegid(), "0600"))
 
+    def undo(self, record: dict[str, Any]) -> None:
+        """Put back what a journal holds; doing so again changes nothing."""
+        try:
+            for path, state in record["paths"].items():
+                place(path, State(**state))
+        except (OSError, ServiceError) as error:
+            keeps = f"{self.journal} keeps them for the next run"
+            raise ServiceError(f"The old files could NOT be put back: {error}. {keeps}.") from error
+        for folder in reversed(record["directories"]):
+            with suppress(OSError):  # one that others use by now stays
+                os.rmdir(folder)
+
     def serve(self, how: str) -> None:
         """Bring the service in line with the files; `how` is start, stop or reload."""
         touched = [*self.changes, *self.record["paths"]]
         if any(path.startswith("/etc/systemd/") for path in touched):
             self.command(["systemctl", "daemon-reload"])
         if how == "reload":
-            own = [self.files[path]["reload"] if path in self.files else None for path in touched]
+            own = [self.files.get(path, {}).get("reload") for path in touched]
             commands = [self.params["reload"]] if self.params["reload"] and not all(own) else own
             for argv in dict.fromkeys(tuple(argv) for argv in commands if argv):
                 self.command(argv, f"reloaded: {shlex.join(argv)}")
@@ -613,54 +613,57 @@ class Transaction:
     def revert(self, cause: str) -> str:
         """Put the old files and the old configuration back; return `cause` and what is in force now."""
         self.finishing = True
+        end = ""
         down = self.unit and self.disturbed and run(["systemctl", "is-active", self.unit])[0]
         if down:
             words = run(["journalctl", "-u", self.unit, "-n", "20", "--no-pager", "-o", "cat"])[1]
             cause = f"{cause}\n{self.redact(words)}".rstrip()
         try:
-            undo(self.record)
+            self.undo(self.record)
+            end = "The old files are back."
+            if self.disturbed and self.unit and not self.record["active"]:
+                self.serve("stop")
+                end += f" {self.unit} is stopped again."
+            elif self.disturbed:
+                self.serve("start" if down else "reload")
+                end += " The old configuration is in force again."
+            put(self.journal, NOTHING)
         except (OSError, ServiceError) as error:
-            return f"{cause}\nThe old files could NOT be put back: {error}. {self.journal} keeps them for the next run."
-        end = "The old files are back."
-        if self.disturbed:
-            stop = self.unit and not self.record["active"]
-            try:
-                self.serve("stop" if stop else "start" if down else "reload")
-            except ServiceError as error:
-                return f"{cause}\n{end} But the service does not work with them either: {error}"
-            end += f" {self.unit} is stopped again." if stop else " The old configuration is in force again."
-        put(self.journal, NOTHING)
+            end = f"{end} But the service does not work with them either: {error}" if end else str(error)
         return f"{cause}\n{end}"
 
     def difference(self, path: str) -> dict[str, str]:
         """Return the diff of a path; its owner, group and mode are in it where they differ."""
         have, want = self.changes[path]
-        private = want == NOTHING and have.kind == "file" and not int(have.mode, 8) & stat.S_IROTH
         diff = {}
         for when, state in (("before", have), ("after", want)):
             text = f"symbolic link to {state.data}\n" if state.kind == "link" else ""
             if state.kind == "file" and have[2:] != want[2:]:
                 owner, group = name_of(pwd.getpwuid, state.uid), name_of(grp.getgrgid, state.gid)
                 text = f"owner {owner}, group {group}, mode {state.mode}\n"
-            if state.kind == "file" and (private or path in self.secrets() or "\0" in state.data):
+            if state.kind == "file" and (self.secret(path) or "\0" in state.data):
                 text += f"(content not shown{', ' + when if have.data != want.data else ''})\n"
             elif state.kind == "file":
                 text += state.data.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             diff |= {f"{when}_header": path, when: text}
         return diff
 
-    def secrets(self) -> list[str]:
-        """Return the paths whose content is shown nowhere."""
-        return [path for path, file in self.files.items() if file["secret_content"] is not None]
+    def versions(self, path: str) -> list[State]:
+        """Return what a path was, is and is to be."""
+        return [State(**self.record["paths"].get(path, NOTHING._asdict())), *self.changes.get(path, ())]
+
+    def secret(self, path: str) -> bool:
+        """Return whether content is shown nowhere: as the task says; without its word, if not everybody may read it."""
+        if path in self.files:
+            return self.files[path]["secret_content"] is not None
+        return not all(int(state.mode or "4", 8) & stat.S_IROTH for state in self.versions(path))
 
     def redact(self, words: str) -> str:
         """Hide every line and word of a secret file, old or new, that is long enough to be recognised."""
-        found = set()
-        for path in self.secrets():
-            old = self.record["paths"].get(path, {"data": ""})["data"]
-            for text in (old, *(state.data for state in self.changes.get(path, ()))):
-                for pattern in (r"\S.{14,}\S", r"\S{16,}", r"[^\s\"'`=:;,(){}\[\]<>]{16,}", r"(?<=[\"'])[^\"'\n]{16,}"):
-                    found.update(re.findall(pattern, text))
+        paths = filter(self.secret, {**self.changes, **self.record["paths"]})
+        text = "\n".join(state.data for path in paths for state in self.versions(path))
+        patterns = (r"\S.{14,}\S", r"\S{16,}", r"[^\s\"'`=:;,(){}\[\]<>]{16,}", r"(?<=[\"'])[^\"'\n]{16,}")
+        found = {match for pattern in patterns for match in re.findall(pattern, text)}
         for secret in sorted(found, key=len, reverse=True):
             words = words.replace(secret, "********")
         return words

@@ -21,7 +21,7 @@ import service_config  # noqa: E402
 from service_config import NOTHING, ServiceError, State, Transaction, look, put  # noqa: E402
 
 SECRET = "correct-horse-battery-staple"  # noqa: S105
-CAN_ISOLATE = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0  # noqa: PLW1510
+CAN_ISOLATE = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 # Each of these writes its name to the log. The service is the directory `loaded`, a copy that `reload` makes of `etc`.
 PROGRAMS = {
@@ -99,10 +99,10 @@ class Service:
         (self.root / "calls").unlink(missing_ok=True)
         return self.transaction(*files, **options).run()
 
-    def fail(self, *files, **options):
-        with pytest.raises(ServiceError) as error:
+    def fail(self, *files, error=ServiceError, **options):
+        with pytest.raises(error) as raised:
             self.run(*files, **options)
-        return str(error.value)
+        return str(raised.value)
 
     def ran(self):
         return self.log.read_text().split() if self.log.exists() else []
@@ -131,6 +131,7 @@ class Service:
 def service(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     monkeypatch.setenv("TESTER", str(os.getpid()))
+    monkeypatch.chdir(tmp_path)
     return Service(tmp_path)
 
 
@@ -204,7 +205,10 @@ def test_refused_files_change_nothing(service, check_mode):
     service.run(service.file(content="first\n"))
     before, inode = service.snapshot("etc", "loaded", "state"), (service.etc / "main.conf").stat()
     message = service.fail(
-        service.file(content="fine\nBAD\n"), service.file("sub/new"), absent=[f"{service.etc}/*.zone"], check_mode=check_mode
+        service.file(content="fine\nBAD\n"),
+        service.file("sub/new"),
+        absent=[f"{service.etc}/*.zone"],
+        check_mode=check_mode,
     )
     assert "check refuses the new configuration (exit status 3):\netc/main.conf:2:BAD" in message
     assert service.snapshot("etc", "loaded", "state") == before
@@ -250,7 +254,10 @@ def test_a_directory_that_holds_the_state_is_not_copied(service):
 
 
 def test_missing_checker(service):
-    assert service.fail(service.file(), check=["nowhere"]) == "the checker nowhere is not on this host\nNothing is changed."
+    assert (
+        service.fail(service.file(), check=["nowhere"])
+        == "the checker nowhere is not on this host\nNothing is changed."
+    )
     result = service.run(service.file(), check=["nowhere"], check_mode=True)
     assert "not checked: nowhere is not on this host yet" in result["actions"]
     assert (service.etc / "main.conf").read_text() == "old\n"
@@ -327,7 +334,9 @@ def test_absent_removes_files_and_links_but_not_what_is_declared_kept_or_a_direc
         absent=[f"{service.etc}/*.zone", f"{service.etc}/nowhere", f"{service.etc}/main.conf"],
         keep=[f"{service.etc}/k*.zone"],
     )
-    assert result["actions"][:-1] == [f"removed {service.etc}/{n}" for n in ("b.zone", "link.zone", "old.zone", "main.conf")]
+    assert result["actions"][:-1] == [
+        f"removed {service.etc}/{n}" for n in ("b.zone", "link.zone", "old.zone", "main.conf")
+    ]
     left = [".hidden.zone", "a.zone", "dir.zone", "keep.zone", "target"]
     assert sorted(path.name for path in service.etc.iterdir()) == left
 
@@ -367,8 +376,10 @@ def test_what_is_no_file_is_refused(service, make, message):
 
 
 def test_a_file_in_place_of_a_directory_is_refused(service):
-    message = service.fail(service.file("main.conf/x"), check=None)
-    assert message == f"{service.etc}/main.conf/x cannot be made: {service.etc}/main.conf is not a directory\nNothing is changed."
+    path = f"{service.etc}/main.conf/x"
+    assert (
+        service.fail(service.file("main.conf/x"), error=NotADirectoryError) == f"[Errno 20] Not a directory: '{path}'"
+    )
 
 
 def test_a_mount_point_is_written_in_place(service, monkeypatch):
@@ -464,36 +475,270 @@ def test_when_the_old_configuration_does_not_work_either_the_next_run_goes_on(se
     assert (service.etc / "main.conf").read_text() == "old\n"
     assert service.journal.exists()
     result = service.run(service.file(content="old\n"))
-    assert result == {"changed": True, "recovered": True, "actions": [
-        "undid the unfinished change of an earlier run", "reloaded: reload"]}
+    assert result == {
+        "changed": True,
+        "recovered": True,
+        "actions": ["undid the unfinished change of an earlier run", "reloaded: reload"],
+    }
     assert (service.ran(), service.journal.exists()) == (["reload", "probe"], False)
 
 
 def test_old_files_that_cannot_be_put_back_stay_in_the_journal(service, monkeypatch):
-    def broken(_):
-        raise OSError(28, "No space left on device")
+    def full(path, state, place=service_config.place):
+        if state.data == "old\n":
+            raise OSError(28, "No space left on device")
+        place(path, state)
 
     with monkeypatch.context() as patch:
-        patch.setattr(service_config, "undo", broken)
-        message = service.fail(service.file(content="MUTE\n"))
-    assert f"could NOT be put back: [Errno 28] No space left on device. {service.journal} keeps them" in message
+        patch.setattr(service_config, "place", full)
+        words = f"The old files could NOT be put back: [Errno 28] No space left on device. {service.journal} keeps them"
+        assert words in service.fail(service.file(content="MUTE\n"))
+        assert words in service.fail(service.file())
     service.run(service.file(content="old\n"))
     assert (service.root / "loaded/main.conf").read_text() == "old\n"
 
 
 @pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), KeyError("a bug"), KeyboardInterrupt()])
 def test_an_error_between_two_files_brings_the_first_back(service, monkeypatch, error):
-    def fails_on_second(path, state, place=service_config.place):
-        if path.endswith("second") and not path.startswith(str(service.root / "state")):
-            raise error
+    errors = [error]
+
+    def fails_once(path, state, place=service_config.place):
+        if path == f"{service.etc}/second" and errors:
+            raise errors.pop()
         place(path, state)
 
     before = service.snapshot()
-    with monkeypatch.context() as patch:
-        patch.setattr(service_config, "place", fails_on_second)
-        patch.setattr(service_config, "undo", lambda record: monkeypatch.undo() or undo(record))
-        undo = service_config.undo.__wrapped__ if hasattr(service_config.undo, "__wrapped__") else None
-        message = service.fail(service.file(), service.file("second"))
-    assert message.endswith("The old files are back.")
+    monkeypatch.setattr(service_config, "place", fails_once)
+    message = service.fail(service.file(), service.file("second"))
+    assert message == f"{error if isinstance(error, OSError) else repr(error)}\nThe old files are back."
     assert service.snapshot() == before
     assert service.ran() == ["check"]
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "changed", "calls"),
+    [
+        ("active", "enabled", False, []),
+        ("active", "static", False, []),
+        ("active", "disabled", False, ["enable named"]),
+        ("inactive", "enabled", False, ["reset-failed named", "start named"]),
+        ("failed", "disabled", True, ["reset-failed named", "start named", "enable named"]),
+        ("inactive", "generated", False, ["reset-failed named", "start named", "enable named"]),
+        ("active", "enabled", True, []),
+    ],
+)
+def test_the_unit_is_started_and_enabled(service, active, enabled, changed, calls):
+    service.write("active", f"{active}\n")
+    service.write("enabled", f"{enabled}\n")
+    result = service.run(service.file(content="new\n" if changed else "old\n"), unit="named")
+    show, *rest = service.calls()
+    assert show == "show --property ActiveState,UnitFileState named"
+    assert rest == calls
+    words = {"start named": "started named", "enable named": "enabled named"}
+    expected = [words[call] for call in calls if call in words]
+    if changed:
+        expected = [f"replaced {service.etc}/main.conf", *(expected or ["reloaded: reload"])]
+    assert result["actions"] == expected
+    assert result["changed"] == bool(expected)
+    assert (service.root / "active").read_text() == "active\n"
+
+
+def test_without_a_probe_a_unit_must_be_active(service):
+    service.run(service.file(), unit="named", probe=None)
+    assert service.calls()[1:] == ["is-active named"]
+
+
+@pytest.mark.parametrize("word", ["UNSTARTABLE", "MUTE"])
+def test_a_unit_that_was_not_active_is_stopped_again(service, word):
+    service.write("active", "inactive\n")
+    service.write("enabled", "disabled\n")
+    shutil.rmtree(service.root / "loaded")
+    before = service.snapshot("etc", "active", "enabled")
+    message = service.fail(service.file(content=word), unit="named")
+    if word == "UNSTARTABLE":
+        assert "systemctl start named failed (exit status 1):\njob failed\nmain.conf:1: I do not like this\n" in message
+    else:
+        assert "failed for 0.2 s (exit status 1):\nloaded/main.conf:MUTE\n" in message
+    assert message.endswith("The old files are back. named is stopped again.")
+    assert service.snapshot("etc", "active", "enabled") == before
+    assert not (service.root / "loaded").exists()
+    assert not service.journal.exists()
+
+
+def test_a_unit_that_the_new_configuration_killed_is_started_with_the_old_one(service):
+    kill = ["sh", "-c", "echo failed >active; echo main process died; exit 1"]
+    message = service.fail(service.file(), unit="named", reload=kill)
+    assert "main process died\nmain.conf:1: I do not like this\nThe old files are back. The old" in message
+    assert (service.root / "active").read_text() == "active\n"
+    assert (service.root / "loaded/main.conf").read_text() == "old\n"
+    assert service.calls()[1:] == ["is-active named", "reset-failed named", "start named"]
+
+
+def test_a_changed_unit_file_is_made_known_to_systemd(service):
+    transaction = service.transaction()
+    transaction.record["paths"] = {"/etc/systemd/system/named.service.d/x.conf": NOTHING._asdict()}
+    transaction.serve("reload")
+    assert (service.calls(), service.ran()) == (["daemon-reload"], ["systemctl", "reload", "probe"])
+
+
+def test_systemctl_that_fails_is_quoted(service):
+    service.write("bin/systemctl", "#!/bin/sh\necho 'not booted with systemd'; exit 1\n")
+    (service.root / "bin/systemctl").chmod(0o755)
+    message = service.fail(service.file(), unit="named")
+    assert message == "systemctl show named failed:\nnot booted with systemd"
+
+
+# Runs that were killed, and runs at the same time
+
+
+def interrupted(service, *files, **options):
+    """Leave what a run leaves that was killed when the service had just been reloaded."""
+    program = service.root / "bin/probe"
+    text = program.read_text()
+    program.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    if not (child := os.fork()):
+        service.transaction(*files, **options).run()
+    assert os.waitpid(child, 0)[1] == 9
+    program.write_text(text)
+
+
+def test_the_next_run_goes_on_where_one_was_killed(service):
+    interrupted(service, service.file())
+    assert (service.root / "loaded/main.conf").read_text() == "new\n"
+    result = service.run(service.file())
+    assert result == {
+        "changed": True,
+        "recovered": True,
+        "actions": [
+            "undid the unfinished change of an earlier run",
+            f"replaced {service.etc}/main.conf",
+            "reloaded: reload",
+        ],
+    }
+    assert not service.journal.exists()
+    assert service.run(service.file())["changed"] is False
+
+
+def test_a_killed_change_that_is_not_wanted_any_more_is_undone_in_the_service_too(service):
+    interrupted(service, service.file(), service.file("a/b", reload=["own"]), absent=[f"{service.etc}/old.zone"])
+    result = service.run(service.file(content="old\n"))
+    assert (result["changed"], result["recovered"], service.ran()) == (True, True, ["reload", "probe"])
+    assert (service.root / "loaded/main.conf").read_text() == "old\n"
+    assert sorted(path.name for path in service.etc.iterdir()) == ["main.conf", "old.zone"]
+
+
+def test_a_killed_change_is_undone_even_if_the_next_one_is_refused(service):
+    interrupted(service, service.file())
+    message = service.fail(service.file(content="BAD\n"))
+    assert message.endswith("The old files are back. The old configuration is in force again.")
+    assert (service.root / "loaded/main.conf").read_text() == "old\n"
+    assert not service.journal.exists()
+
+
+def test_a_unit_that_a_killed_run_started_is_stopped_if_the_next_one_fails(service):
+    service.write("active", "inactive\n")
+    interrupted(service, service.file(), unit="named")
+    assert (service.root / "active").read_text() == "active\n"
+    assert service.fail(service.file(content="MUTE\n"), unit="named").endswith("named is stopped again.")
+    assert (service.root / "active").read_text() == "inactive\n"
+
+
+def test_check_mode_only_reports_a_killed_run(service):
+    interrupted(service, service.file())
+    before = service.snapshot("etc", "loaded", "state")
+    result = service.run(service.file(), check_mode=True)
+    assert (result["changed"], result["recovered"]) == (True, True)
+    assert service.snapshot("etc", "loaded", "state") == before
+
+
+def test_what_a_killed_run_had_staged_is_removed(service):
+    stale = service.root / "state/demo/stage.x/0"
+    stale.mkdir(parents=True)
+    service.run(service.file(content="old\n"))
+    assert not stale.parent.exists()
+
+
+def test_two_runs_at_once_wait_for_each_other(service, monkeypatch):
+    monkeypatch.setattr(service_config, "LOCK_TIMEOUT", 0.1)
+    lock = service.root / "state/demo/lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert service.fail(service.file()) == f"another run has held {lock} for 0.1 s"
+    assert service.run(service.file())["changed"]
+
+
+@pytest.mark.parametrize("name", ["TERM", "HUP", "INT"])
+def test_a_signal_undoes_the_change(service, name):
+    parameters = service.transaction(service.file(), probe=["sh", "-c", f"kill -{name} $PPID; sleep 9"]).params
+    arguments = service.root / "arguments.json"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": parameters}))
+    program = [sys.executable, LIBRARY / "service_config.py", arguments]
+    result = json.loads(subprocess.run(program, capture_output=True, check=False).stdout)
+    assert result["failed"]
+    assert result["msg"].startswith(f"stopped by SIG{name}\nThe old files are back.")
+    assert (service.root / "loaded/main.conf").read_text() == "old\n"
+
+
+# Secrets
+
+
+def test_a_secret_is_in_no_message_and_no_diff(service):
+    service.write("etc/main.conf", "# the-former-secret-of-it\n")
+    for check, reload in (
+        (["sh", "-c", "cat etc/main.conf; exit 1"], ["true"]),
+        (None, ["sh", "-c", "cat etc/*; exit 1"]),
+    ):
+        message = service.fail(service.file(content=f'key "{SECRET}";\nx\n', secret=True), check=check, reload=reload)
+        assert "********" in message
+        assert SECRET not in message
+        assert "the-former-secret-of-it" not in message
+    result = service.run(service.file(content=f"{SECRET}\n", secret=True), diff=True)
+    assert SECRET not in str(result)
+    assert (result["diff"][0]["before"], result["diff"][0]["after"]) == (
+        "(content not shown, before)\n",
+        "(content not shown, after)\n",
+    )
+
+
+def test_without_the_tasks_word_what_not_everybody_may_read_is_a_secret(service):
+    service.write("etc/main.conf", f"{SECRET}\n")
+    service.run(
+        service.file(content="harmless\n", mode="0600"), service.file("x", f"{SECRET}\n", secret=True, mode="0600")
+    )
+    options = {"state": "original", "diff": True}
+    assert SECRET not in str(service.run(**options, check_mode=True)["diff"])
+    message = service.fail(**options, reload=["sh", "-c", "cat etc/* loaded/*; exit 1"])
+    assert "********" in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "shown"),
+    [
+        ('key "{}";', "near '{}'", "near '********'"),
+        ("pass={}", "unknown {}", "unknown ********"),
+        ('password: "a long pass phrase"', 'at "a long pass phrase"', 'at "********"'),
+        ("user = short secret", "line 1: user = short secret", "line 1: ********"),
+        ("short", "short", "short"),
+    ],
+)
+def test_what_is_redacted(service, content, words, shown):
+    transaction = service.transaction(service.file(content=content.format(SECRET), secret=True))
+    transaction.run()
+    assert transaction.redact(words.format(SECRET)) == shown
+
+
+# The first versions
+
+
+def test_original_gives_back_what_was_there_before_the_first_run(service):
+    os.symlink("old.zone", service.etc / "link")
+    before = service.snapshot()
+    service.run(service.file(), service.file("link"), service.file("a/b/c"), absent=[f"{service.etc}/*.zone"])
+    service.run(service.file(content="newer\n"), service.file("a/b/d"))
+    result = service.run(state="original")
+    assert result["actions"][-1] == "reloaded: reload"
+    assert service.snapshot() == before
+    assert service.run(state="original") == {"changed": False, "recovered": False, "actions": []}
+    assert [path.name for path in (service.root / "state/demo").iterdir()] == ["lock"]

@@ -95,6 +95,7 @@ def test_goes_beyond_the_signed_serial():
         ({"signed": 1.0}, "the signed serial 1.0 is not"),
         ({"date": 20250901}, "date 20250901 is not a day as YYYYMMDD: not eight digits in a string"),
         ({"date": "2025-9-1"}, "date '2025-9-1' is not a day"),
+        ({"date": "202509011"}, "date '202509011' is not a day"),
         ({"date": "20250229"}, "date '20250229' is not a day as YYYYMMDD: day is out of range for month"),
         ({"date": "٢٠٢٥٠٩٠١"}, "not eight digits"),
         ({"date": "42950101"}, "the day's first serial 4295010100 is not"),

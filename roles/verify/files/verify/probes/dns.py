@@ -9,7 +9,7 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ MOST_PAYLOAD = 4096
 NEGATIVE_TTL = 86400  # seconds; longer ones have been found to be problematic (RFC 2308, 5)
 SAMPLE = 200  # RRsets that one probe asks for
 FLOOD, FLOOD_PAUSE = 200, 0.5  # queries; seconds without an answer after which no more is expected
+REFUSALS = (dns.rcode.REFUSED, dns.rcode.NOTAUTH)
 ABSENT = "does-not-exist"
 SELDOM = (RdataType.RP, RdataType.LOC, RdataType.HINFO)  # no zone has them all at its apex
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -137,16 +138,13 @@ class Endpoint:
 
     def send(self, query: dns.message.Message, tcp: bool = False) -> dns.message.Message:
         """Send a message and return the reply as it comes."""
-        tcp = tcp or self.tcp
-        try:
-            if tcp:
+        if tcp or self.tcp:
+            with self.reaching("TCP"):
                 return dns.query.tcp(query, self.address, TCP_TIMEOUT, self.port)
+        with self.reaching("UDP"):
             with suppress(dns.exception.Timeout):  # a datagram may get lost
                 return dns.query.udp(query, self.address, UDP_TIMEOUT, self.port, ignore_unexpected=True)
             return dns.query.udp(query, self.address, UDP_TIMEOUT, self.port, ignore_unexpected=True)
-        except (dns.exception.Timeout, EOFError, OSError) as error:
-            reason = "no answer" if isinstance(error, dns.exception.Timeout) else str(error) or "connection closed"
-            raise ProbeError(f"{self.address} port {self.port} {'TCP' if tcp else 'UDP'}: {reason}") from error
 
     def transfer(self, zone: Zone, key: dns.tsig.Key | None) -> set[Record]:
         """Return all records of a zone by AXFR."""
@@ -154,8 +152,19 @@ class Endpoint:
         if key:
             query.use_tsig(key)
         content = dns.zone.Zone(zone.name, relativize=False)
-        dns.query.inbound_xfr(self.address, content, query, self.port, TCP_TIMEOUT, TCP_TIMEOUT)
+        with self.reaching("TCP"):
+            dns.query.inbound_xfr(self.address, content, query, self.port, TCP_TIMEOUT, TCP_TIMEOUT)
         return {Record(*each) for each in content.iterate_rdatas()}
+
+    @contextmanager
+    def reaching(self, transport: str) -> Iterator[None]:
+        """Say in an error whom we tried to reach, and how."""
+        try:
+            yield
+        except (dns.exception.Timeout, EOFError, OSError) as error:
+            reasons = {dns.exception.Timeout: "no answer", EOFError: "connection closed"}
+            reason = next((said for kind, said in reasons.items() if isinstance(error, kind)), str(error))
+            raise ProbeError(f"{self.address} port {self.port} {transport}: {reason}") from error
 
 
 class Network:
@@ -168,20 +177,23 @@ class Network:
         self.zones = [Zone(zone) for zone in settings["zones"]]
         self.domain = dns.name.from_text(settings["domain"])
         self.alias = dns.name.from_text(settings["alias"])
-        external = settings["external"]
-        self.external = Key(dns.name.from_text(external["name"]), dns.rdatatype.from_text(external["type"]))
-        self.external_value = dns.rdata.from_text("IN", external["type"], external["value"])
+        external = settings.get("external")
+        self.external = external and Key(
+            dns.name.from_text(external["name"]), dns.rdatatype.from_text(external["type"])
+        )
+        self.external_value = external and dns.rdata.from_text("IN", external["type"], external["value"])
         self.minimal = settings.get("minimal_responses", False)
         self.resolver = settings.get("resolver")
         key = settings.get("transfer_key")
         self.key = key and dns.tsig.Key(key["name"], key["secret"], key["algorithm"])
         self.rrsets = {key: rrset for zone in self.zones for key, rrset in zone.rrsets.items()}
 
-    def endpoints(self, tcp: bool) -> list[Endpoint]:
-        """Return every address of every server, over one transport."""
+    def endpoints(self, tcp: bool, secondary: bool = False) -> list[Endpoint]:
+        """Return every address of every server, or of every secondary, over one transport."""
         return [
             Endpoint(f"{server['name']} {family} {'tcp' if tcp else 'udp'}", address, self.port, tcp)
             for server in self.servers
+            if not secondary or server.get("secondary")
             for family, address in _families(server["addresses"])
         ]
 
@@ -224,7 +236,8 @@ def inside(network: Network) -> Pairs:
         for zone in network.zones:
             for rdtype in zone.types():
                 yield f"{to}: {dns.rdatatype.to_text(rdtype)} {zone}", partial(records, to, zone, rdtype)
-        yield f"{to}: {network.external} by recursion", partial(recursion, to, network)
+        if network.external:
+            yield f"{to}: {network.external} by recursion", partial(recursion, to, network)
     for to in udp:
         yield f"{to}: dig {_plain(network.alias)}", partial(whole_answer, to, network)
         if network.pointers():
@@ -247,7 +260,8 @@ def inside(network: Network) -> Pairs:
     yield f"resolver: {_plain(network.alias)}", partial(resolves, str(network.alias), network)
     short = _plain(network.alias.relativize(network.domain))
     yield f"resolver: {short}, by the search domain", partial(resolves, short, network)
-    yield f"resolver: {_plain(network.external.name)}", partial(resolves_external, network)
+    if network.external:
+        yield f"resolver: {_plain(network.external.name)}", partial(resolves_external, network)
     yield "resolver: every server is in use", partial(resolv_conf, network)
 
 
@@ -256,13 +270,16 @@ def outside(network: Network) -> Pairs:
     udp, tcp = network.endpoints(tcp=False), network.endpoints(tcp=True)
     for to in udp + tcp:
         yield f"{to}: A {_plain(network.domain)}", partial(authority, to, network)
-        yield f"{to}: recursion refused", partial(recursion_refused, to, network)
+        if network.external:
+            yield f"{to}: recursion refused", partial(recursion_refused, to, network)
     for to in tcp:
         yield f"{to}: AXFR refused without a key", partial(no_key_refused, to, network.zones)
     for to in udp:
         yield f"{to}: ANY is small", partial(any_small, to, network.domain)
         yield f"{to}: version hidden", partial(version_hidden, to)
         yield f"{to}: UPDATE refused", partial(update_refused, to, network.zones)
+    for to in network.endpoints(tcp=False, secondary=True):  # a primary may thank for it and do nothing
+        yield f"{to}: NOTIFY refused", partial(notify_refused, to, network.zones)
     if network.resolver:
         yield f"resolver: {_plain(network.alias)}, by delegation", partial(delegation, network)
     for to in udp:  # last: what it asks for is answered sparingly for a while
@@ -296,9 +313,7 @@ def whole_answer(to: Endpoint, network: Network) -> str:
     """Expect the textbook answer for the alias: its flags, and all of its sections."""
     zone = network.zone_of(network.alias)
     answer = to.ask(network.alias, RdataType.A)
-    flags = dns.flags.to_text(answer.flags)
-    _expect(answer, dns.rcode.NOERROR, "QR AA RD RA", str(network.alias))
-    demand(flags == "QR AA RD RA", f"{network.alias}: flags {flags}, not QR AA RD RA")
+    demand(_told(answer) == "NOERROR QR AA RD RA", f"{network.alias}: {_told(answer)}, not NOERROR QR AA RD RA")
     _same(_records(answer.answer), network.answer(network.alias, RdataType.A), "answer")
     servers, glue = set(), set()
     if not network.minimal:
@@ -310,7 +325,7 @@ def whole_answer(to: Endpoint, network: Network) -> str:
     # The address of a name server in a foreign domain may be added or not, as the cache has it.
     ours = {record for record in _records(answer.additional) if _in_any(record.name, network.zones)}
     _same(ours, glue, "additional")
-    return f"{flags}; {len(answer.answer)} + {len(answer.authority)} + {len(answer.additional)} RRsets"
+    return f"{_told(answer)}; {len(answer.answer)} + {len(answer.authority)} + {len(answer.additional)} RRsets"
 
 
 def reverse(to: Endpoint, network: Network) -> str:
@@ -327,19 +342,19 @@ def reverse(to: Endpoint, network: Network) -> str:
     return _count(pointers, "address", "addresses")
 
 
-def nxdomain(to: Endpoint, zones: Iterable[Zone]) -> str:
+def nxdomain(to: Endpoint, zones: Sequence[Zone]) -> str:
     """Expect that a name which does not exist is denied, with the SOA that says for how long."""
     for zone in zones:
         _negative(to.ask(zone.absent(), RdataType.A), dns.rcode.NXDOMAIN, zone)
-    return f"{ABSENT} does not"
+    return _count(zones, "zone")
 
 
-def nodata(to: Endpoint, zones: Iterable[Zone]) -> str:
+def nodata(to: Endpoint, zones: Sequence[Zone]) -> str:
     """Expect an empty answer with the SOA for a name that exists and lacks the type."""
     for zone in zones:
         lacking = next(rdtype for rdtype in SELDOM if Key(zone.name, rdtype) not in zone.rrsets)
         _negative(to.ask(zone.name, lacking), dns.rcode.NOERROR, zone)
-    return "empty answers with the SOA"
+    return _count(zones, "zone")
 
 
 def _negative(answer: dns.message.Message, rcode: dns.rcode.Rcode, zone: Zone) -> None:
@@ -396,7 +411,7 @@ def version_hidden(to: Endpoint) -> str:
     answer = to.ask("version.bind.", "TXT", rdclass="CH", recurse=False)
     text = _list(record.rdata for record in _records(answer.answer))
     demand(not re.search(r"\d+\.\d+", text), f"version.bind: {text}")
-    return text or dns.rcode.to_text(answer.rcode())
+    return text or f"{dns.rcode.to_text(answer.rcode())}, no text"
 
 
 def transfer(to: Endpoint, zone: Zone, key: dns.tsig.Key) -> str:
@@ -404,15 +419,12 @@ def transfer(to: Endpoint, zone: Zone, key: dns.tsig.Key) -> str:
     wanted = set().union(*zone.rrsets.values())
     written = {record.rdata.rdtype for record in wanted}
     added = {dns.rdatatype.from_text(each) for each in SIGNING} | {RdataType.SOA}
-    try:
-        found = to.transfer(zone, key)
-    except Exception as error:
-        raise ProbeError(f"{zone}: {type(error).__name__}: {error}") from error
+    found = to.transfer(zone, key)
     _same({record for record in found if record.rdata.rdtype not in added - written}, wanted)
     return _count(wanted, "record")
 
 
-def no_key_refused(to: Endpoint, zones: Iterable[Zone]) -> str:
+def no_key_refused(to: Endpoint, zones: Sequence[Zone]) -> str:
     """Expect no transfer without a key."""
     return _list({_refusal(to, zone, None) for zone in zones})
 
@@ -429,14 +441,13 @@ def _refusal(to: Endpoint, zone: Zone, key: dns.tsig.Key | None) -> str:
     try:
         found = to.transfer(zone, key)
     except dns.xfr.TransferError as error:
-        refused = error.rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH)
-        demand(refused, f"{zone}: {dns.rcode.to_text(error.rcode)} instead of a refusal")
+        demand(error.rcode in REFUSALS, f"{zone}: {dns.rcode.to_text(error.rcode)} instead of a refusal")
         return dns.rcode.to_text(error.rcode)
     except dns.tsig.PeerBadKey:
         return "BADKEY"
     except dns.tsig.PeerBadSignature:
         return "BADSIG"
-    except (dns.exception.DNSException, EOFError, OSError) as error:
+    except dns.exception.DNSException as error:
         raise ProbeError(f"{zone}: {type(error).__name__}: {error} instead of a refusal") from error
     raise ProbeError(f"{zone}: handed out, {_count(found, 'record')}")
 
@@ -539,16 +550,31 @@ def any_small(to: Endpoint, domain: Name) -> str:
     return f"{size} octets"
 
 
-def update_refused(to: Endpoint, zones: Iterable[Zone]) -> str:
+def update_refused(to: Endpoint, zones: Sequence[Zone]) -> str:
     """Expect that an update is refused; this one would delete a name that does not exist."""
     seen = set()
     for zone in zones:
         update = dns.update.UpdateMessage(zone.name)
         update.delete(zone.absent())
-        rcode = to.send(update).rcode()
-        demand(rcode in (dns.rcode.REFUSED, dns.rcode.NOTAUTH), f"UPDATE {zone}: {dns.rcode.to_text(rcode)}")
-        seen.add(dns.rcode.to_text(rcode))
+        seen.add(_refused(to.send(update), f"UPDATE {zone}"))
     return _list(seen)
+
+
+def notify_refused(to: Endpoint, zones: Sequence[Zone]) -> str:
+    """Expect that a secondary takes no NOTIFY from us: strangers could keep it busy with refreshes."""
+    seen = set()
+    for zone in zones:
+        notify = _query(zone.name, RdataType.SOA, recurse=False, edns=False)
+        notify.set_opcode(dns.opcode.NOTIFY)
+        notify.flags |= dns.flags.AA
+        seen.add(_refused(to.send(notify), f"NOTIFY {zone}"))
+    return _list(seen)
+
+
+def _refused(answer: dns.message.Message, what: str) -> str:
+    rcode = dns.rcode.to_text(answer.rcode())
+    demand(answer.rcode() in REFUSALS, f"{what}: {rcode} instead of a refusal")
+    return rcode
 
 
 def delegation(network: Network) -> str:

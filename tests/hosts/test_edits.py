@@ -1,0 +1,61 @@
+"""An edit of group_vars reaches every name server, and nothing else moves."""
+
+from lab import Lab, changed
+
+RECORDS = [
+    {"name": ["smtp", "www"], "type": "CNAME", "value": "@"},
+    {"name": "@", "type": "MX", "value": "10 @"},
+    {"name": "old", "type": "A", "value": "192.0.2.1"},
+    {"name": "moved", "type": "A", "value": "192.0.2.2"},
+]
+EDITED = [
+    *RECORDS[:2],
+    {"name": "moved", "type": "A", "value": "192.0.2.3"},
+    {"name": "new", "type": "TXT", "value": "hello"},
+]
+SERVERS = (135, 137)
+
+
+def answers(lab: Lab, name: str, kind: str) -> list[list[str]]:
+    return [lab.dig(f"@{lab.address(server)}", "+norecurse", name, kind) for server in SERVERS]
+
+
+def uptime(lab: Lab, host: str) -> str:
+    return lab.run(host, "systemctl", "show", "-p", "ActiveEnterTimestampMonotonic,NRestarts,MainPID", "named")
+
+
+def test_records_come_change_and_go_on_every_server(lab: Lab) -> None:
+    started = {host: uptime(lab, host) for host in ("primary", "secondary")}
+    lab.playbook("site.yml", "--tags", "dns", "-l", "primary", settings={"site_records": RECORDS})
+    before = [lab.serial(server) for server in SERVERS]
+    reverse = [lab.serial(server, f"{lab.net}.16.172.in-addr.arpa") for server in SERVERS]
+    assert before[0] == before[1] is not None
+    assert answers(lab, "moved.st.um", "A") == [["192.0.2.2"]] * 2
+
+    output = lab.playbook("site.yml", "--tags", "dns", "-l", "primary", settings={"site_records": EDITED})
+    assert changed(output) == 1
+    assert [lab.serial(server) for server in SERVERS] == [before[0] + 1] * 2
+    assert answers(lab, "old.st.um", "A") == [[], []]
+    assert answers(lab, "moved.st.um", "A") == [["192.0.2.3"]] * 2
+    assert answers(lab, "new.st.um", "TXT") == [['"hello"']] * 2
+    # The other zones have not moved, and nothing was restarted.
+    assert [lab.serial(server, f"{lab.net}.16.172.in-addr.arpa") for server in SERVERS] == reverse
+    assert {host: uptime(lab, host) for host in started} == started
+
+    unchanged = lab.playbook("site.yml", "--tags", "dns", "-l", "primary", settings={"site_records": EDITED})
+    assert changed(unchanged) == 0
+    assert lab.serial(SERVERS[0]) == before[0] + 1
+
+
+def test_a_zone_comes_to_every_server_and_goes_from_all(lab: Lab) -> None:
+    zone = {"name": "st2.um", "records": [{"name": "www", "type": "A", "value": "192.0.2.4"}]}
+    lab.playbook("site.yml", "--tags", "dns", "-l", "name_servers", settings={"site_zones": [zone]})
+    assert answers(lab, "www.st2.um", "A") == [["192.0.2.4"]] * 2
+
+    lab.playbook("site.yml", "--tags", "dns", "-l", "name_servers")
+    for server in SERVERS:
+        answer = lab.run("client", "dig", f"@{lab.address(server)}", "+norecurse", "www.st2.um", "A")
+        assert "192.0.2.4" not in answer
+        assert "flags: qr aa" not in answer
+    for host, folder in (("primary", "/var/lib/bind"), ("secondary", "/var/cache/bind")):
+        assert "st2.um" not in lab.run(host, "ls", folder)

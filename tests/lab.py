@@ -1,0 +1,93 @@
+"""A running lab, as the tests see it: playbooks are run on it, and commands on its hosts."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+class Lab:
+    """The lab that the environment names (LAB_NAME, LAB_NET, LAB_BUILD), by default the one of `make lab`."""
+
+    def __init__(self) -> None:
+        """Take what the environment does not say from the project."""
+        self.name = os.environ.get("LAB_NAME", "sfd-lab")
+        self.net = int(os.environ.get("LAB_NET", "22"))
+        self.env = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+            "LAB_BUILD": os.environ.get("LAB_BUILD", str(TOP / "build")),
+        }
+
+    def address(self, number: int, version: int = 4) -> str:
+        """Return the address of a host of the local network by its last part."""
+        return f"172.16.{self.net}.{number}" if version == 4 else f"fd53:4644:0:{self.net}::{number}"
+
+    def container(self, host: str) -> str:
+        """Return the name of a host's container."""
+        return f"{self.name}-{host}"
+
+    def popen(self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None) -> subprocess.Popen:
+        """Start a playbook, with settings in place of those in group_vars."""
+        argv = ["ansible-playbook", "-i", "inventory/lab", playbook, *arguments]
+        if settings:
+            argv += ["-e", json.dumps(settings)]
+        return subprocess.Popen(
+            argv, cwd=TOP, env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def playbook(self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None, fails: bool = False) -> str:
+        """Run a playbook; return what it printed, and demand that it ends as expected."""
+        process = self.popen(playbook, *arguments, settings=settings)
+        output, _ = process.communicate(timeout=300)
+        assert (process.returncode != 0) == fails, output
+        return output
+
+    def run(self, host: str, *argv: str, check: bool = True, text: str | None = None) -> str:
+        """Run a command on a host; return what it printed."""
+        done = subprocess.run(
+            ["docker", "exec", "-i", self.container(host), *argv], input=text, text=True, capture_output=True, check=False
+        )
+        assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def dig(self, *arguments: str, host: str = "client") -> list[str]:
+        """Return the lines of `dig +short` on a host."""
+        return self.run(host, "dig", "+short", "+time=2", "+tries=1", *arguments, check=False).splitlines()
+
+    def serial(self, server: int, zone: str = "st.um") -> int | None:
+        """Return the serial of a zone that a server serves to the client."""
+        words = [line.split() for line in self.dig(f"@{self.address(server)}", "+norecurse", zone, "SOA")]
+        return int(words[0][2]) if words and len(words[0]) == 7 else None
+
+    def probes(self, host: str = "client", *arguments: str) -> dict[str, dict[str, Any]]:
+        """Run the probes on a host; return the results by the probes' names."""
+        output = self.run(host, "python3", "/usr/local/lib/server-for-dummies/verify", *arguments, check=False)
+        return {result["probe"]: result for result in json.loads(output)}
+
+    def checksums(self, host: str) -> str:
+        """Return the checksums and attributes of everything under /etc and where services keep their data."""
+        folders = "/etc /var/lib/bind /var/lib/service_config /usr/local"
+        # Not files that live programs write by themselves.
+        script = f"find {folders} -xdev ! -name '*.jnl' -printf '%p %m %u %g %l\\n' | LC_ALL=C sort; "
+        script += f"find {folders} -xdev -type f ! -name '*.jnl' -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum"
+        return self.run(host, "sh", "-c", script)
+
+
+def changed(output: str) -> int:
+    """Return how many tasks changed something, by the recap of a playbook's output."""
+    recap = output[output.rindex("PLAY RECAP") :]
+    return sum(int(part.partition("=")[2]) for part in recap.split() if part.startswith("changed="))
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for a condition, with a limit."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)

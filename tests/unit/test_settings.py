@@ -1,0 +1,115 @@
+"""A wrong setting ends the run before any host changes, and the message names the variable."""
+
+import json
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+
+# Kind of mistake: (setting, words of the message)
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "domain with an empty label": ({"site_domain": "st..um"}, "site_domain: 'st..um' is not valid as domain"),
+    "domain with a label too long": ({"site_domain": "a" * 64 + ".um"}, "site_domain"),
+    "domain with spaces": ({"site_domain": "st um"}, "site_domain"),
+    "network with host bits": ({"site_networks": ["172.16.22.1/24"]}, "site_networks"),
+    "network without prefix": ({"site_networks": ["172.16.22.0"]}, "site_networks"),
+    "networks that overlap": ({"site_networks": ["10.0.0.0/8", "10.1.0.0/16"]}, "site_networks"),
+    "networks not a list": ({"site_networks": 5}, "site_networks"),
+    "misspelled variable": ({"bind9_forwarder": ["192.0.2.1"]}, "bind9_forwarder is not a variable of role bind9; is"),
+    "prefix that gives no address": ({"site_ipv4_prefix": "172.16"}, "site_networks: '172.16.0/24'"),
+    "record with a wrong address": (
+        {"site_records": [{"name": "www", "type": "A", "value": "172.16.22.999"}]},
+        "site_records: zone st.um. has 1 error: record 9 (www A 172.16.22.999)",
+    ),
+    "address of a host": ({"host_ipv4": "172.16.22"}, "host_ipv4"),
+    "record of an unknown type": ({"site_records": [{"name": "www", "type": "AAA", "value": "x"}]}, "site_records"),
+    "record without a value": ({"site_records": [{"name": "www", "type": "A"}]}, "site_records"),
+    "record with an unknown key": (
+        {"site_records": [{"name": "www", "type": "A", "value": "192.0.2.1", "tll": 5}]},
+        "site_records",
+    ),
+    "alias beside other data": ({"site_records": [{"name": "ns1", "type": "CNAME", "value": "@"}]}, "site_records"),
+    "mail exchanger that is an alias": (
+        {
+            "site_records": [
+                {"name": "mail", "type": "CNAME", "value": "@"},
+                {"name": "@", "type": "MX", "value": "10 mail"},
+            ]
+        },
+        "site_records",
+    ),
+    "mail exchanger that is nowhere": ({"site_records": [{"name": "@", "type": "MX", "value": "10 mail"}]}, "site_records"),
+    "record twice": ({"site_records": [{"name": ["a", "a"], "type": "A", "value": "192.0.2.1"}]}, "site_records"),
+    "time to live out of range": (
+        {"site_records": [{"name": "a", "type": "A", "value": "192.0.2.1", "ttl": 2**31}]},
+        "site_records",
+    ),
+    "label too long": ({"site_records": [{"name": "a" * 64, "type": "A", "value": "192.0.2.1"}]}, "site_records"),
+    "records not a list": ({"site_records": {"www": "192.0.2.1"}}, "site_records"),
+    "zone twice": ({"site_zones": [{"name": "st.um", "records": []}]}, "site_zones"),
+    "zone without a name": ({"site_zones": [{"records": []}]}, "site_zones"),
+    "hostmaster not in full": (
+        {"site_zone_defaults": {"nameservers": ["ns1.st.um."], "hostmaster": "hostmaster"}},
+        "site_zone_defaults: 'hostmaster' is not a full name",
+    ),
+    "default time not a number": (
+        {"site_zone_defaults": {"nameservers": ["ns1.st.um."], "hostmaster": "h.st.um.", "ttl": "1d"}},
+        "site_zone_defaults: ttl '1d'",
+    ),
+    "secondaries that give up too early": (
+        {"site_zone_defaults": {"nameservers": ["ns1.st.um."], "hostmaster": "h.st.um.", "expire": 60}},
+        "site_zone_defaults: expire 60",
+    ),
+    "forwarder that is no address": ({"bind9_forwarders": ["ns.example.org"]}, "bind9_forwarders: 'ns.example.org'"),
+    "choice that does not exist": ({"bind9_dnssec_validation": "maybe"}, "bind9_dnssec_validation"),
+    "switch that is neither": ({"bind9_minimal_responses": "perhaps"}, "bind9_minimal_responses"),
+    "limit below zero": ({"bind9_responses_per_second": -1}, "bind9_responses_per_second"),
+    "key too short": ({"bind9_tsig_secrets": {"secondary": "c2hvcnQ=", "verify": "c2hvcnQ="}}, "bind9_tsig_secrets"),
+    "key not in base64": ({"bind9_tsig_secrets": {"secondary": "!", "verify": "!"}}, "bind9_tsig_secrets"),
+    "key missing": ({"bind9_tsig_secrets": {}}, "bind9_tsig_secrets"),
+    "resolver without an address": ({"resolver_nameservers": ["ns1"]}, "resolver_nameservers: 'ns1'"),
+    "search domain that is none": ({"resolver_search": ["-st.um"]}, "resolver_search"),
+    "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess]:
+    """The runs, as many at a time as there are cores."""
+    env = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+        "LAB_BUILD": str(tmp_path_factory.mktemp("build")),
+        "LAB_NAME": "no-such-lab",  # no host answers: a run that gets past the checks fails otherwise
+    }
+
+    def run(settings: dict[str, Any]) -> subprocess.CompletedProcess:
+        argv = ["ansible-playbook", "-i", "inventory/lab", "site.yml", "-l", "primary", "-e", json.dumps(settings)]
+        return subprocess.run(argv, cwd=TOP, env=env, text=True, capture_output=True, check=False)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return dict(zip(WRONG, threads.map(run, (settings for settings, _ in WRONG.values())), strict=True))
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_settings(outcomes: dict[str, subprocess.CompletedProcess], kind: str) -> None:
+    outcome, words = outcomes[kind], WRONG[kind][1]
+    output = re.sub(r"\s+", " ", outcome.stdout + outcome.stderr)
+    assert outcome.returncode != 0
+    assert words in output
+    assert "Install the packages" not in output
+    assert "UNREACHABLE" not in output
+
+
+def test_group_vars_are_the_same_for_a_play_as_for_the_inventory() -> None:
+    """An import of playbooks from another folder must not hide group_vars."""
+    argv = ["ansible-inventory", "-i", "inventory/lab", "--host", "primary"]
+    env = {**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg")}
+    done = subprocess.run(argv, cwd=TOP, env=env, text=True, capture_output=True, check=True)
+    assert json.loads(done.stdout)["site_domain"] == "st.um"
