@@ -42,7 +42,7 @@ lab: engine ## bring up the lab, provision it, and probe it
 .PHONY: verify
 verify: ## probe the running lab: a table, build/verify.json and build/verify.html
 	@rm -f build/verify.json
-	$(phase) "Probes" ansible-playbook playbooks/verify.yml || true
+	$(phase) "Probes" sh -c 'ansible-playbook playbooks/verify.yml >build/verify.log 2>&1 || test -e build/verify.json || { cat build/verify.log; exit 1; }'
 	@lab/report.py build/verify.json --html build/verify.html
 
 .PHONY: lab-down

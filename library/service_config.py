@@ -557,7 +557,7 @@ class Transaction:
         for name, record in ((self.original, original), (self.journal, self.record)):
             record["paths"] = paths | record["paths"]
             record["directories"] = sorted({*folders, *record["directories"]})
-            put(name, State("file", json.dumps(record, indent=1), os.geteuid(), os.getegid(), "0600"))
+            put(name, State("file", json.dumps(record, indent=1, sort_keys=True), os.geteuid(), os.getegid(), "0600"))
 
     def undo(self, record: dict[str, Any]) -> None:
         """Put back what a journal holds; doing so again changes nothing."""

@@ -24,9 +24,9 @@ def test_named_listens(host: testinfra.host.Host, lab: Lab, socket: str) -> None
 
 
 def test_the_effective_configuration(host: testinfra.host.Host) -> None:
-    configuration = host.check_output("named-checkconf -px")
-    for line in ('allow-recursion {\n\t\t"site";', "allow-transfer {\n\t\t\"none\";", "version none;", "forward only;"):
-        assert line in configuration
+    configuration = " ".join(host.check_output("named-checkconf -px").split())
+    for words in ('allow-recursion { "site"; };', 'allow-transfer { "none"; };', "version none;", "forward only;"):
+        assert words in configuration
 
 
 def test_keys_are_for_named_alone(host: testinfra.host.Host) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_service_config import Service, State, look
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
 
 from kill_at import kill_at
 

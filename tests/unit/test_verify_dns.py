@@ -720,7 +720,7 @@ def test_a_wildcard_does_not_hide_that_a_name_is_absent() -> None:
     ("change", "detail"),
     [
         ({"role": "insider"}, "role is 'insider': say inside or outside"),
-        ({"alias": "www.example.org"}, "no zone in the configuration holds www.example.org."),
+        ({"alias": "www.example.net"}, "no zone in the configuration holds www.example.net."),
         ({"domain": "com", "alias": "nothing.st.um"}, "nothing.st.um.: the configuration has no address for it"),
         ({"zones": [{"name": "st.um", "records": [{"name": "@", "type": "A", "ttl": 1, "value": "10.9"}]}]}, "10.9"),
         ({"servers": None}, "TypeError"),

@@ -63,6 +63,15 @@ class Record(NamedTuple):
     ttl: int
     rdata: dns.rdata.Rdata
 
+    @classmethod
+    def read(cls, settings: dict[str, Any]) -> "Record":
+        """Make a record of its settings."""
+        try:
+            rdata = dns.rdata.from_text("IN", settings["type"], settings["value"])
+            return cls(dns.name.from_text(settings["name"]), settings["ttl"], rdata)
+        except (dns.exception.DNSException, KeyError, ValueError) as error:
+            raise ProbeError(f"no record: {settings}: {type(error).__name__}: {error}") from error
+
     def __str__(self) -> str:
         """Return the record as in a zone file."""
         return f"{self.name} {self.ttl} {dns.rdatatype.to_text(self.rdata.rdtype)} {self.rdata}"
@@ -86,11 +95,8 @@ class Zone:
         """Read the zone's name and its records."""
         self.name = dns.name.from_text(settings["name"])
         self.rrsets: dict[Key, set[Record]] = {}
-        for record in settings["records"]:
-            rdtype = dns.rdatatype.from_text(record["type"])
-            name = dns.name.from_text(record["name"])
-            rdata = dns.rdata.from_text("IN", rdtype, record["value"])
-            self.rrsets.setdefault(Key(name, rdtype), set()).add(Record(name, record["ttl"], rdata))
+        for record in map(Record.read, settings["records"]):
+            self.rrsets.setdefault(Key(record.name, record.rdata.rdtype), set()).add(record)
         cuts = [key.name for key in self.rrsets if key.rdtype == RdataType.NS and key.name != self.name]
         # Below a zone cut another server has the say: those records show in a transfer only.
         self.authoritative = sorted(key for key in self.rrsets if not any(key.name.is_subdomain(cut) for cut in cuts))
