@@ -50,6 +50,14 @@ lab-down: ## remove the lab
 	@if docker info >/dev/null 2>&1; then ansible-playbook lab/destroy.yml; fi
 	@lab/lab.py engine-down
 
+.PHONY: secrets
+secrets: environment ## make the secrets of real hosts, encrypted: make secrets INVENTORY=inventory/mine
+	@lab/make_secrets.py $(INVENTORY)
+
+.PHONY: docs
+docs: environment ## write the roles' README.md from their argument_specs
+	@docs/role_readmes.py
+
 .PHONY: lint
 lint: environment ## check style and syntax
 	$(phase) "Lint: yaml" yamllint --strict .

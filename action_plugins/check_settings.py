@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible import constants
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 
-def role_options(role: str) -> dict[str, Any]:
-    """Return the options in a role's argument_specs.
+class ActionModule(ActionBase):
+    """Check the variables of some roles."""
 
-    Raises:
-        AnsibleError: when no folder of roles_path has such a role.
-    """
-    for folder in constants.DEFAULT_ROLES_PATH:
-        path = Path(folder) / role / "meta" / "argument_specs.yml"
-        if path.exists():
-            return yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
-    raise AnsibleError(f"No role {role} with meta/argument_specs.yml in {constants.DEFAULT_ROLES_PATH}")
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Fail with all that is wrong with the first role that has something wrong."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec({"roles": {"type": "list", "elements": "str", "required": True}})
+        for role in arguments["roles"]:
+            if errors := self._errors(role, task_vars or {}):
+                result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
+                break
+        return result
+
+    def _load(self, role: str, part: str) -> dict[str, Any]:
+        """Read one of a role's files; one that it does not have is empty."""
+        for folder in constants.DEFAULT_ROLES_PATH:
+            if (Path(folder) / role).is_dir():
+                path = Path(folder) / role / part
+                return (self._loader.load_from_file(str(path), trusted_as_template=True) if path.exists() else None) or {}
+        raise AnsibleActionFail(f"There is no role {role} in {constants.DEFAULT_ROLES_PATH}")
+
+    def _errors(self, role: str, task_vars: dict[str, Any]) -> list[str]:
+        """Say what is wrong with a role's variables: first their names and types, then what its checks say of them."""
+        options = self._load(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+        private = self._load(role, "vars/main.yml")
+        variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        given, failed = {}, {}
+        for name in [name for name in options if name in variables]:
+            try:
+                given[name] = templar.template(variables[name])
+            except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
+                failed[name] = words_of(error)
+        untold = {name: {**options[name], "required": False} for name in failed}
+        errors = unknown_names(role, options, list(task_vars))
+        errors += ArgumentSpecValidator(options | untold).validate(given).error_messages
+        errors = errors or list(dict.fromkeys(failed.values()))
+        for check in [] if errors else private.get(f"__{role}_checks", []):
+            try:
+                templar.template(check)
+            except AnsibleUndefinedVariable as error:
+                errors.append(f"{check}: {error}")
+            except AnsibleError as error:
+                errors.append(words_of(error))
+        return errors
+
+
+def words_of(error: AnsibleError) -> str:
+    """Return a filter's own words."""
+    return re.sub(r"^(The filter plugin '\w+' failed: )+", "", str(error))
 
 
 def unknown_names(role: str, options: dict[str, Any], names: list[str]) -> list[str]:
@@ -34,29 +76,3 @@ def unknown_names(role: str, options: dict[str, Any], names: list[str]) -> list[
             meant = difflib.get_close_matches(name, options, n=1)
             errors.append(f"{name} is not a variable of role {role}" + (f"; is {meant[0]} meant?" if meant else ""))
     return errors
-
-
-class ActionModule(ActionBase):
-    """Check the variables of one role."""
-
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Compare the variables with the role's argument_specs; that `values` could be templated is a check by itself."""
-        result = super().run(tmp, task_vars)
-        role = self._task.args["role"]
-        options = role_options(role)
-        given, failed = {}, []
-        for name in options.keys() & task_vars.keys():
-            try:
-                given[name] = self._templar.template(task_vars[name])
-            except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
-                given[name] = None
-                failed.append(f"{name}: {error}")
-        required = {name: {**option, "required": False} for name, option in options.items() if given.get(name, option) is None}
-        validated = ArgumentSpecValidator(options | required).validate(given)
-        errors = unknown_names(role, options, list(task_vars)) + (validated.error_messages or failed)
-        if errors:
-            result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
-        return result

@@ -210,6 +210,13 @@ def proxy_down(arguments: argparse.Namespace) -> None:
     shutil.rmtree(state, ignore_errors=True)
 
 
+def is_up(arguments: argparse.Namespace) -> None:
+    """Tell by the exit status whether a lab's containers and its proxy run."""
+    running = run("docker", "ps", "--format", "{{.Names}}").stdout.split()
+    wanted = {f"{arguments.lab}-{host}" for host in arguments.hosts}
+    sys.exit(not (alive(BUILD / arguments.lab / "proxy" / "pid") and wanted <= set(running)))
+
+
 def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -219,13 +226,16 @@ def main() -> None:
         "engine-down": engine_down,
         "images": images,
         "show-images": show_images,
+        "is-up": is_up,
         "proxy-up": proxy_up,
         "proxy-down": proxy_down,
     }.items():
         command = commands.add_parser(name, help=function.__doc__)
         command.set_defaults(function=function)
-        if name.startswith("proxy"):
+        if name.startswith("proxy") or name == "is-up":
             command.add_argument("lab", help="the lab's name")
+        if name == "is-up":
+            command.add_argument("hosts", nargs="+", help="its hosts")
         if name == "proxy-up":
             command.add_argument("address", help="the IPv4 address to listen on")
     arguments = parser.parse_args()

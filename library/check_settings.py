@@ -4,21 +4,17 @@ DOCUMENTATION = r"""
 module: check_settings
 short_description: Refuse wrong settings before any host changes
 description:
-  - Checks a role's variables on the controller, without a word to the host.
-  - Types, choices and required variables are those of the role's C(meta/argument_specs.yml). A variable that begins with the
+  - Checks the variables of roles on the controller, without a word to the host.
+  - Types, choices and required variables are those of a role's C(meta/argument_specs.yml). A variable that begins with the
     role's name and an underscore, but is not there, is refused as well, because a misspelled setting would have no effect.
-  - What types cannot say is said by O(values). They are templated before the check, so a filter in them that refuses
-    its input ends the run.
+  - What types cannot say, the role says in its C(vars/main.yml), by a list of templates, C(__ROLE_checks). They are rendered
+    for the errors that they raise, such as those of the filter P(checked#filter).
 options:
-  role:
-    description: The role's name.
-    type: str
-    required: true
-  values:
-    description: Templates, to be evaluated for the errors they raise.
+  roles:
+    description: The roles' names.
     type: list
-    elements: raw
-    default: []
+    elements: str
+    required: true
 attributes:
   check_mode:
     support: full
@@ -27,14 +23,12 @@ attributes:
 EXAMPLES = r"""
 - name: Check the resolver's settings
   check_settings:
-    role: resolver
-    values:
-      - "{{ resolver_nameservers | checked('address', 'resolver_nameservers') }}"
+    roles: [resolver]
 """
 
 RETURN = r"""
 msg:
-  description: What is wrong with which variable.
+  description: What is wrong with which variables.
   type: str
   returned: failure
 """

@@ -368,7 +368,7 @@ def name_of(find: Callable[[int], Any], number: int) -> str:
     try:
         return find(number)[0]
     except KeyError:
-        return str(number)
+        return str(number) if number >= 0 else "(not on this host yet)"
 
 
 def wait_for(lock: IO[str]) -> None:

@@ -117,7 +117,7 @@ class Service:
             for path in sorted([self.root / folder, *(self.root / folder).rglob("*")]):
                 info = path.lstat() if path.exists() or path.is_symlink() else None
                 if info and stat.S_ISLNK(info.st_mode):
-                    found[path] = os.readlink(path)
+                    found[path] = (os.readlink(path), info.st_uid)
                 elif info:
                     found[path] = (oct(info.st_mode), info.st_uid, path.is_file() and path.read_bytes())
         return found
@@ -187,12 +187,19 @@ def test_mode_alone_is_a_change(service, check_mode):
 
 def test_checker_sees_the_new_files_while_the_old_are_live(service):
     service.write("etc/keep.conf", "kept\n")
+    service.write("etc/sub/old", "old\n")
     transaction = service.transaction(
         service.file(mode="0640"), service.file("sub/x", "x\n"), absent=[f"{service.etc}/*.zone"]
     )
     transaction.run()
     seen = service.root / "seen"
-    assert {str(path.relative_to(seen)) for path in seen.rglob("*")} == {"keep.conf", "main.conf", "sub", "sub/x"}
+    assert {str(path.relative_to(seen)) for path in seen.rglob("*")} == {
+        "keep.conf",
+        "main.conf",
+        "sub",
+        "sub/old",
+        "sub/x",
+    }
     assert stat.S_IMODE((seen / "main.conf").stat().st_mode) == 0o640
     assert (seen / "main.conf").read_text() == "new\n"
     live = (service.root / "live").read_text()
@@ -287,6 +294,8 @@ def test_a_host_without_the_package_is_no_error_in_check_mode(service):
         f"{service.etc}/sub/x: there is no group none-here on this host",
         "reloaded: reload",
     ]
+    unknown = "(not on this host yet)"
+    assert result["diff"][0]["after"] == f"owner {unknown}, group {unknown}, mode 0644\nnew\n"
     message = service.fail(file)
     assert message.startswith(f"{service.etc}/sub/x: there is no user nobody-here on this host; ")
     assert not (service.etc / "sub").exists()
@@ -328,6 +337,8 @@ def test_absent_removes_files_and_links_but_not_what_is_declared_kept_or_a_direc
     for name in ("a.zone", "b.zone", "keep.zone", "target", ".hidden.zone"):
         service.write(f"etc/{name}", "x\n")
     os.symlink("target", service.etc / "link.zone")
+    os.symlink("nowhere", service.etc / "broken.zone")
+    os.symlink(".", service.etc / "folder.zone")
     (service.etc / "dir.zone").mkdir()
     result = service.run(
         service.file("a.zone", "x\n"),
@@ -335,7 +346,8 @@ def test_absent_removes_files_and_links_but_not_what_is_declared_kept_or_a_direc
         keep=[f"{service.etc}/k*.zone"],
     )
     assert result["actions"][:-1] == [
-        f"removed {service.etc}/{n}" for n in ("b.zone", "link.zone", "old.zone", "main.conf")
+        f"removed {service.etc}/{n}"
+        for n in ("b.zone", "broken.zone", "folder.zone", "link.zone", "old.zone", "main.conf")
     ]
     left = [".hidden.zone", "a.zone", "dir.zone", "keep.zone", "target"]
     assert sorted(path.name for path in service.etc.iterdir()) == left
@@ -344,6 +356,8 @@ def test_absent_removes_files_and_links_but_not_what_is_declared_kept_or_a_direc
 def test_a_link_is_replaced_by_a_file_and_comes_back(service):
     (service.etc / "main.conf").rename(service.etc / "target")
     os.symlink("target", service.etc / "main.conf")
+    if os.geteuid() == 0:
+        os.lchown(service.etc / "main.conf", 1, 1)
     before = service.snapshot()
     assert "The old configuration is in force again" in service.fail(service.file(content="MUTE\n"))
     assert service.snapshot() == before
@@ -392,6 +406,19 @@ def test_a_mount_point_is_written_in_place(service, monkeypatch):
     put(str(path), State("file", "n\n", os.geteuid(), os.getegid(), "0600"))
     assert (path.stat().st_ino, look(str(path)).data, look(str(path)).mode) == (inode, "n\n", "0600")
     assert sorted(entry.name for entry in service.etc.iterdir()) == ["main.conf", "old.zone"]
+
+
+def test_a_file_that_cannot_be_renamed_for_another_reason_is_left_alone(service, monkeypatch):
+    def forbidden(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    before = service.snapshot()
+    monkeypatch.setattr(os, "replace", forbidden)
+    with pytest.raises(PermissionError):
+        put(f"{service.etc}/main.conf", State("file", "n\n", os.geteuid(), os.getegid(), "0600"))
+    monkeypatch.undo()
+    put(f"{service.etc}/main.conf", State("file", "old\n", os.geteuid(), os.getegid(), "0644"))
+    assert service.snapshot() == before
 
 
 @given(st.binary())
@@ -467,6 +494,16 @@ def test_a_daemon_left_behind_by_a_command_does_not_hold_the_run_up(service):
     start = time.monotonic()
     service.run(service.file(), reload=["sh", "-c", "sleep 5 & exit 0"])
     assert time.monotonic() - start < 4
+
+
+def test_commands_do_not_read_what_ansible_sends():
+    program = (
+        f"import sys; sys.path.append({str(LIBRARY)!r}); import service_config; print(service_config.run(['cat']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="the module", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "(0, '')\n"
 
 
 def test_when_the_old_configuration_does_not_work_either_the_next_run_goes_on(service):

@@ -22,7 +22,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "networks that overlap": ({"site_networks": ["10.0.0.0/8", "10.1.0.0/16"]}, "site_networks"),
     "networks not a list": ({"site_networks": 5}, "site_networks"),
     "misspelled variable": ({"bind9_forwarder": ["192.0.2.1"]}, "bind9_forwarder is not a variable of role bind9; is"),
-    "prefix that gives no address": ({"site_ipv4_prefix": "172.16"}, "site_networks: '172.16.0/24'"),
+    "prefix that gives no address": ({"site_ipv4_prefix": "172.16"}, "Edit host_ipv4 of host primary"),
     "record with a wrong address": (
         {"site_records": [{"name": "www", "type": "A", "value": "172.16.22.999"}]},
         "site_records: zone st.um. has 1 error: record 9 (www A 172.16.22.999)",
