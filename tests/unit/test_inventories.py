@@ -1,0 +1,138 @@
+"""Both inventories are complete: the lab's, and the example that people copy."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+PREPARE = TOP / "playbooks" / "prepare.yml"
+
+
+class Controller:
+    """Ansible with one inventory, a folder for playbooks, and no host that answers."""
+
+    def __init__(self, folder: Path, inventory: Path) -> None:
+        self.folder = folder
+        self.inventory = inventory
+        password = folder / "password"
+        password.write_text("correct horse\n")
+        self.env = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(password),
+            "LAB_BUILD": str(folder / "build"),
+            "LAB_NAME": "no-such-lab",
+        }
+
+    def run(self, *argv: str | Path) -> subprocess.CompletedProcess:
+        return subprocess.run(argv, cwd=TOP, env=self.env, text=True, capture_output=True, check=False)
+
+    def play(self, play: dict[str, Any]) -> str:
+        playbook = self.folder / "play.yml"
+        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, **play}]))
+        done = self.run("ansible-playbook", "-i", self.inventory, playbook)
+        return done.stdout + done.stderr
+
+    def check_settings(self) -> str:
+        """Run what playbooks/prepare.yml checks, and nothing else of it."""
+        (prepare,) = yaml.safe_load(PREPARE.read_text())
+        checks = [task for task in prepare["tasks"] if "check_settings" in task]
+        assert checks
+        return self.play({"vars": prepare["vars"], "tasks": checks})
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.inventory / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Controller:
+    return Controller(tmp_path, TOP / "inventory" / "lab")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Controller:
+    """The example, copied."""
+    shutil.copytree(TOP / "inventory" / "example", tmp_path / "mine")
+    return Controller(tmp_path, tmp_path / "mine")
+
+
+@pytest.fixture
+def mine(copy: Controller) -> Controller:
+    """The same, with secrets."""
+    done = copy.run(TOP / "lab" / "make_secrets.py", copy.inventory)
+    assert done.returncode == 0, done.stderr
+    return copy
+
+
+def passed(output: str, hosts: int) -> bool:
+    return output.count(" unreachable=0 ") == output.count(" failed=0 ") == output.count(" ok=1 ") == hosts
+
+
+@pytest.mark.parametrize("name", ["lab", "example"])
+def test_group_vars_are_one_folder(name: str) -> None:
+    link = TOP / "inventory" / name / "group_vars"
+    assert link.is_symlink()
+    assert link.resolve() == TOP / "group_vars"
+
+
+def test_the_inventories_have_the_same_groups(lab: Controller) -> None:
+    def groups(name: str) -> set[str]:
+        hosts = yaml.safe_load((TOP / "inventory" / name / "hosts.yml").read_text())
+        return set(hosts["all"]["children"])
+
+    assert groups("lab") - groups("example") == {"lab"}
+    assert groups("example") <= groups("lab")
+
+
+@pytest.mark.parametrize(("kind", "hosts"), [("lab", 4), ("mine", 3)])
+def test_every_variable_of_every_host_has_a_value(kind: str, hosts: int, request: pytest.FixtureRequest) -> None:
+    controller: Controller = request.getfixturevalue(kind)
+    listing = controller.run("ansible-inventory", "-i", controller.inventory, "--list").stdout
+    names = {host: sorted(variables) for host, variables in json.loads(listing)["_meta"]["hostvars"].items()}
+    value = "{{ query('ansible.builtin.vars', *names[inventory_hostname]) | to_json | length }}"
+    output = controller.play({"tasks": [{"ansible.builtin.debug": {"msg": value}, "vars": {"names": names}}]})
+    assert len(names) == hosts
+    assert passed(output, hosts), output
+
+
+@pytest.mark.parametrize(("kind", "hosts"), [("lab", 4), ("mine", 3)])
+def test_the_settings_pass_their_checks(kind: str, hosts: int, request: pytest.FixtureRequest) -> None:
+    output = request.getfixturevalue(kind).check_settings()
+    assert passed(output, hosts), output
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_hosts_with_one_address_pass_them_too(version: int, mine: Controller) -> None:
+    # Out with the line of the other one.
+    mine.edit("hosts.yml", f"          host_ipv{10 - version}:", "          #")
+    output = mine.check_settings()
+    assert passed(output, 3), output
+
+
+def test_the_lab_alone_has_settings_of_a_lab(mine: Controller) -> None:
+    wanted = {"bind9_dnssec_validation": "auto", "bind9_minimal_responses": True, "bind9_root_hints": []}
+    claims = [f"{name} == {value!r}" for name, value in wanted.items()] + ["not verify_dns.external"]
+    output = mine.play({"tasks": [{"ansible.builtin.assert": {"that": claims}}]})
+    assert passed(output, 3), output
+
+
+def test_without_secrets_the_message_says_how_to_make_them(copy: Controller) -> None:
+    output = copy.check_settings()
+    assert "make secrets INVENTORY=" in output
+    assert " failed=1 " in output
+
+
+def test_an_inventory_with_its_own_group_vars_has_its_way(mine: Controller) -> None:
+    """Those beside site.yml must not win."""
+    mine.edit("group_vars/all/site.yml", "site_domain: st.um", "site_domain: of..mine")
+    done = mine.run("ansible-playbook", "-i", mine.inventory, "site.yml")
+    assert "site_domain: 'of..mine' is not valid as domain" in done.stdout + done.stderr
+    assert "UNREACHABLE" not in done.stdout
