@@ -33,25 +33,20 @@ HEADER = "# `make secrets` adds what is missing here, and changes nothing. To lo
 
 
 def vault_file(inventory: Path) -> Path:
-    """Return the file for an inventory's secrets.
-
-    Raises:
-        ValueError: when the inventory has no group_vars of its own.
-    """
+    """Return the file for an inventory's secrets; a ValueError says that it has no group_vars of its own."""
     folder = inventory / "group_vars" / "all"
     copy = "copy the example, and give the copy: cp -rL inventory/example inventory/mine"
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; {copy}")
     if folder.resolve().is_relative_to(SHARED):
-        raise ValueError(f"{folder} is the project's own, which all inventories share, and no place for secrets; {copy}")
+        raise ValueError(f"{folder} is shared by all of the project's inventories, no place for secrets; {copy}")
     return folder / "vault.yml"
 
 
 def read(file: Path, vault: VaultLib) -> dict[str, Any]:
     """Return the variables in the encrypted file; there are none before there is a file.
 
-    Raises:
-        ValueError: when they are not such as this program writes; what is in the file is not repeated.
+    A ValueError says that it is not such as this program writes, without a word of what is in it.
     """
     if not file.exists():
         return {}
@@ -63,15 +58,14 @@ def read(file: Path, vault: VaultLib) -> dict[str, Any]:
     except yaml.YAMLError:
         variables = None
     if not isinstance(variables, dict) or not all(isinstance(variables.get(name, {}), dict) for name in NAMES):
-        raise ValueError(f"{file} is not made of variables, {', '.join(NAMES)} being dictionaries; ansible-vault edit {file}")
+        raise ValueError(f"{file} must hold {', '.join(NAMES)} as dictionaries: ansible-vault edit {file}")
     return variables
 
 
 def needed(inventory: Path, loader: DataLoader) -> dict[str, set[str]]:
     """Return the names of the secrets that the inventory's hosts need, for each dictionary.
 
-    Raises:
-        ValueError: when the inventory does not say so.
+    A ValueError says what the inventory lacks.
     """
     init_plugin_loader()
     hosts = InventoryManager(loader, sources=[str(inventory)])
@@ -126,9 +120,8 @@ def make_secrets(inventory: Path, password_files: list[str]) -> str:
     added = add_missing(variables, needed(inventory, loader))
     if not added:
         return f"{file}: nothing is missing"
-    vault_id, secret = match_encrypt_secret(known, encrypt_vault_id=constants.DEFAULT_VAULT_ENCRYPT_IDENTITY)
-    text = HEADER + yaml.safe_dump(variables, sort_keys=False)
-    write(file, vault.encrypt(text, secret, vault_id=vault_id if vault_id != constants.DEFAULT_VAULT_IDENTITY else None))
+    _, secret = match_encrypt_secret(known, encrypt_vault_id=constants.DEFAULT_VAULT_ENCRYPT_IDENTITY)
+    write(file, vault.encrypt(HEADER + yaml.safe_dump(variables, sort_keys=False), secret))
     return f"{file}: added {', '.join(added)}"
 
 
@@ -136,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the program."""
     parser = argparse.ArgumentParser(prog="make_secrets.py", description=__doc__)
     parser.add_argument("inventory", type=Path, help="the inventory's folder, such as inventory/mine")
-    parser.add_argument("--vault-password-file", action="append", default=[], metavar="FILE", help="as ansible-vault takes it")
+    parser.add_argument("--vault-password-file", action="append", default=[], metavar="FILE", help="as for Ansible")
     options = parser.parse_args(arguments)
     try:
         print(make_secrets(options.inventory, options.vault_password_file))

@@ -38,10 +38,18 @@ class Lab:
         if settings:
             argv += ["-e", json.dumps(settings)]
         return subprocess.Popen(
-            argv, cwd=TOP, env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            argv,
+            cwd=TOP,
+            env=self.env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
-    def playbook(self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None, fails: bool = False) -> str:
+    def playbook(
+        self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None, fails: bool = False
+    ) -> str:
         """Run a playbook; return what it printed, and demand that it ends as expected."""
         process = self.popen(playbook, *arguments, settings=settings)
         output, _ = process.communicate(timeout=300)
@@ -51,7 +59,11 @@ class Lab:
     def run(self, host: str, *argv: str, check: bool = True, text: str | None = None) -> str:
         """Run a command on a host; return what it printed."""
         done = subprocess.run(
-            ["docker", "exec", "-i", self.container(host), *argv], input=text, text=True, capture_output=True, check=False
+            ["docker", "exec", "-i", self.container(host), *argv],
+            input=text,
+            text=True,
+            capture_output=True,
+            check=False,
         )
         assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -75,7 +87,9 @@ class Lab:
         folders = "/etc /var/lib/bind /var/lib/service_config /usr/local"
         # Not files that live programs write by themselves.
         script = f"find {folders} -xdev ! -name '*.jnl' -printf '%p %m %u %g %l\\n' | LC_ALL=C sort; "
-        script += f"find {folders} -xdev -type f ! -name '*.jnl' -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum"
+        script += (
+            f"find {folders} -xdev -type f ! -name '*.jnl' -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum"
+        )
         return self.run(host, "sh", "-c", script)
 
 

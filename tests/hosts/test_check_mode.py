@@ -15,6 +15,6 @@ def test_a_change_is_foretold_and_not_made(lab: Lab) -> None:
     before = {host: lab.checksums(host) for host in HOSTS}
     settings = {"site_records": [{"name": "foretold", "type": "A", "value": "192.0.2.6"}]}
     output = lab.playbook("site.yml", "--check", "--diff", settings=settings)
-    assert changed(output) == 2  # the zone, and what the probes expect
+    assert changed(output) == 3  # the zone, and what the probes of two hosts expect
     assert "+foretold.st.um. 604800 IN A 192.0.2.6" in output
     assert {host: lab.checksums(host) for host in HOSTS} == before

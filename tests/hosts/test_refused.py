@@ -13,7 +13,13 @@ def options(text: str) -> dict:
     return {
         "__bind9_files": [
             {"path": "/etc/bind/named.conf.options", "content": text, "group": "bind"},
-            {"path": "/etc/bind/tsig.keys", "template": "tsig.keys.j2", "group": "bind", "mode": "0640", "secret": True},
+            {
+                "path": "/etc/bind/tsig.keys",
+                "template": "tsig.keys.j2",
+                "group": "bind",
+                "mode": "0640",
+                "secret": True,
+            },
         ]
     }
 

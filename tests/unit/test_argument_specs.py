@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "docs"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import role_readmes
 
+TOP = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (TOP / "roles").iterdir() if path.is_dir())
 
 

@@ -131,8 +131,14 @@ def test_without_secrets_the_message_says_how_to_make_them(copy: Controller) -> 
 
 
 def test_an_inventory_with_its_own_group_vars_has_its_way(mine: Controller) -> None:
-    """Those beside site.yml must not win."""
     mine.edit("group_vars/all/site.yml", "site_domain: st.um", "site_domain: of..mine")
     done = mine.run("ansible-playbook", "-i", mine.inventory, "site.yml")
     assert "site_domain: 'of..mine' is not valid as domain" in done.stdout + done.stderr
     assert "UNREACHABLE" not in done.stdout
+
+
+def test_no_play_has_the_shared_group_vars_beside_it() -> None:
+    """They would win over the inventory's own."""
+    for entry in yaml.safe_load((TOP / "site.yml").read_text()):
+        assert entry.keys() == {"import_playbook"}
+    assert not (PREPARE.parent / "group_vars").exists()

@@ -33,9 +33,9 @@ class Mine:
         return yaml.safe_load(self.ansible_vault("decrypt"))
 
     def make(self, folder: Path | None = None, *arguments: str) -> subprocess.CompletedProcess:
-        env = {**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_VAULT_PASSWORD_FILE": str(self.password)}
+        settings = {"ANSIBLE_CONFIG": str(TOP / "ansible.cfg"), "ANSIBLE_VAULT_PASSWORD_FILE": str(self.password)}
         argv = [TOP / "lab" / "make_secrets.py", folder or self.folder, *arguments]
-        return subprocess.run(argv, cwd=TOP, env=env, text=True, capture_output=True, check=False)
+        return subprocess.run(argv, cwd=TOP, env=os.environ | settings, text=True, capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_shared_settings_are_no_place_for_secrets(mine: Mine) -> None:
     for folder in (TOP / "inventory" / "example", TOP / "inventory" / "lab", TOP):
         done = mine.make(folder)
         assert done.returncode == 1
-        assert "is the project's own, which all inventories share" in done.stderr
+        assert "is shared by all of the project's inventories" in done.stderr
         assert "cp -rL inventory/example inventory/mine" in done.stderr
     assert not (TOP / "group_vars" / "all" / "vault.yml").exists()
 
@@ -115,7 +115,7 @@ def test_another_password_is_refused(made: Mine) -> None:
     ("content", "message"),
     [
         (f"{VARIABLE}: {{secondary: plain}}\n", "is not encrypted"),
-        (None, f"is not made of variables, {VARIABLE} being dictionaries"),
+        (None, f"must hold {VARIABLE} as dictionaries"),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be_is_left_alone(mine: Mine, content: str | None, message: str) -> None:
@@ -139,7 +139,8 @@ def test_a_folder_without_settings_is_refused(mine: Mine) -> None:
 
 def test_git_ignores_own_inventories() -> None:
     def ignored(path: str) -> bool:
-        return subprocess.run(["git", "check-ignore", "--quiet", "--no-index", path], cwd=TOP, check=False).returncode == 0
+        argv = ["git", "check-ignore", "--quiet", "--no-index", path]
+        return subprocess.run(argv, cwd=TOP, check=False).returncode == 0
 
     assert ignored("inventory/mine/group_vars/all/vault.yml")
     assert not ignored("inventory/example/hosts.yml")

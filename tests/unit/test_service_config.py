@@ -225,6 +225,14 @@ def test_refused_files_change_nothing(service, check_mode):
         assert service.ran() == ["check"]
 
 
+def test_a_file_that_vanishes_while_it_is_copied_is_no_failure_but_told_on_refusal(service):
+    service.write("bin/cp", "#!/bin/sh\n/bin/cp $@; echo 'cp: cannot stat x' >&2; exit 1\n")
+    (service.root / "bin/cp").chmod(0o755)
+    message = service.fail(service.file(content="BAD\n"))
+    assert "(exit status 3):\ncp: cannot stat x\n" in message or not CAN_ISOLATE
+    assert service.run(service.file(), reload=["true"], probe=["true"])["changed"]
+
+
 @pytest.mark.usefixtures("no_namespaces")
 def test_without_namespaces_the_files_are_live_while_checked(service):
     transaction = service.transaction(service.file())
@@ -580,6 +588,13 @@ def test_the_unit_is_started_and_enabled(service, active, enabled, changed, call
     assert (service.root / "active").read_text() == "active\n"
 
 
+def test_the_links_of_an_init_script_tell_whether_it_is_enabled(service, monkeypatch):
+    service.write("enabled", "generated\n")
+    links = {"/etc/rc5.d/S??named": ["/etc/rc5.d/S01named"]}
+    monkeypatch.setattr(service_config.glob, "glob", lambda pattern: links.get(pattern, []))
+    assert service.run(service.file(content="old\n"), unit="named.service")["changed"] is False
+
+
 def test_without_a_probe_a_unit_must_be_active(service):
     service.run(service.file(), unit="named", probe=None)
     assert service.calls()[1:] == ["is-active named"]
@@ -662,6 +677,13 @@ def test_a_killed_change_that_is_not_wanted_any_more_is_undone_in_the_service_to
     assert (result["changed"], result["recovered"], service.ran()) == (True, True, ["reload", "probe"])
     assert (service.root / "loaded/main.conf").read_text() == "old\n"
     assert sorted(path.name for path in service.etc.iterdir()) == ["main.conf", "old.zone"]
+
+
+def test_a_directory_that_others_use_by_now_stays(service):
+    interrupted(service, service.file("a/b/mine"))
+    service.write("etc/a/theirs", "x\n")
+    service.run(service.file(content="old\n"))
+    assert [path.name for path in (service.etc / "a").iterdir()] == ["theirs"]
 
 
 def test_a_killed_change_is_undone_even_if_the_next_one_is_refused(service):
