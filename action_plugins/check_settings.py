@@ -10,6 +10,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 
@@ -34,12 +35,16 @@ class ActionModule(ActionBase):
         for folder in constants.DEFAULT_ROLES_PATH:
             if (Path(folder) / role).is_dir():
                 path = Path(folder) / role / part
-                return (self._loader.load_from_file(str(path), trusted_as_template=True) if path.exists() else None) or {}
+                found = self._loader.load_from_file(str(path), trusted_as_template=True) if path.exists() else None
+                return found or {}
         raise AnsibleActionFail(f"There is no role {role} in {constants.DEFAULT_ROLES_PATH}")
 
     def _errors(self, role: str, task_vars: dict[str, Any]) -> list[str]:
         """Say what is wrong with a role's variables: first their names and types, then what its checks say of them."""
-        options = self._load(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+        specs = self._load(role, "meta/argument_specs.yml").get("argument_specs") or {}
+        if "main" not in specs:
+            raise AnsibleActionFail(f"Role {role} has no argument_specs of main in its meta/argument_specs.yml")
+        options = specs["main"].get("options") or {}
         private = self._load(role, "vars/main.yml")
         variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private}
         templar = self._templar.copy_with_new_env(available_variables=variables)
@@ -51,7 +56,8 @@ class ActionModule(ActionBase):
                 failed[name] = words_of(error)
         untold = {name: {**options[name], "required": False} for name in failed}
         errors = unknown_names(role, options, list(task_vars))
-        errors += ArgumentSpecValidator(options | untold).validate(given).error_messages
+        validation = ArgumentSpecValidator(options | untold).validate(given)
+        errors += validation.error_messages
         errors = errors or list(dict.fromkeys(failed.values()))
         for check in [] if errors else private.get(f"__{role}_checks", []):
             try:
@@ -60,7 +66,7 @@ class ActionModule(ActionBase):
                 errors.append(f"{check}: {error}")
             except AnsibleError as error:
                 errors.append(words_of(error))
-        return errors
+        return [remove_values(error, validation._no_log_values) for error in errors]
 
 
 def words_of(error: AnsibleError) -> str:

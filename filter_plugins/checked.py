@@ -6,34 +6,48 @@ DOCUMENTATION = r"""
 name: checked
 short_description: A setting, if it is what it should be
 version_added: "0.1.0"
-description: Returns its input, or raises an error that names the variable to edit.
+description:
+  - Returns its input if it is of the kind that is asked for, and otherwise raises an error that says what is wrong and
+    names the variable to edit. It is for the lists C(__ROLE_checks) of the action plugin M(check_settings).
 positional: kind, variable
 options:
   _input:
-    description: The setting; with a list, each of its items is looked at.
+    description: The setting. Of a list, each item is looked at; an empty list is always right.
     type: raw
     required: true
   kind:
     description:
-      - V(address), an IPv4 or IPv6 address (RFC 4291) that a host can have.
-      - V(network), an IPv4 or IPv6 network in CIDR notation (RFC 4632), without host bits.
-      - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1).
-      - V(base64), at least 16 octets in base64 (RFC 4648).
+      - V(address), an IPv4 or IPv6 address (RFC 4291) in a string that a host can have, so not V(0.0.0.0), V(::), the
+        broadcast address or a multicast one.
+      - V(network), an IPv4 or IPv6 network in CIDR notation (RFC 4632), such as V(172.16.22.0/24), without host bits.
+      - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1), of
+        at most 253 characters.
+      - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
       - V(count), an integer from 0 on.
-      - V(seconds), a number above 0.
+      - V(seconds), a finite number above 0, of seconds.
     type: str
     choices: [address, network, domain, base64, count, seconds]
     required: true
   variable:
-    description: The variable's name.
+    description: The variable that a person has to edit when the setting is wrong; errors name it.
     type: str
     required: true
+notes:
+  - "Refused: what is not of the kind, at the first such item of a list; a kind that there is not."
+seealso:
+  - module: check_settings
 """
 
 EXAMPLES = r"""
 - name: Use an address
   ansible.builtin.assert:
     that: "'172.16.22.135' | checked('address', 'host_ipv4') == '172.16.22.135'"
+
+- name: Use several networks
+  ansible.builtin.assert:
+    that: networks | checked('network', 'site_networks') == networks
+  vars:
+    networks: [172.16.22.0/24, "fd53:4644:0:22::/64"]
 """
 
 RETURN = r"""
@@ -45,6 +59,7 @@ _value:
 import base64
 import binascii
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +68,8 @@ from ansible.errors import AnsibleFilterError
 
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
+NETWORK = re.compile(r"[^/%]+/[0-9]+")
+BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 
 def check_address(value: Any) -> None:
@@ -60,13 +77,13 @@ def check_address(value: Any) -> None:
     if not isinstance(value, str):
         raise ValueError("it is not a string")
     address = ipaddress.ip_address(value)
-    if address.is_unspecified or address.is_multicast:
+    if address.is_unspecified or address.is_multicast or address == BROADCAST:
         raise ValueError("no host has such an address")
 
 
 def check_network(value: Any) -> None:
     """Refuse what is not a network."""
-    if not isinstance(value, str) or "/" not in value:
+    if not isinstance(value, str) or not NETWORK.fullmatch(value):
         raise ValueError("a network has a prefix length, such as 172.16.22.0/24")
     ipaddress.ip_network(value)
 
@@ -97,7 +114,7 @@ def check_count(value: Any) -> None:
 
 def check_seconds(value: Any) -> None:
     """Refuse what is not a time span."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise ValueError("a number of seconds above 0 is possible")
 
 

@@ -6,22 +6,35 @@ DOCUMENTATION = r"""
 name: zone_serials
 short_description: Give each zone the serial of its SOA
 version_added: "0.1.0"
-description: Applies P(zone_serial#filter) to every zone of P(dns_zones#filter) and what the module M(zone_state) saw of it.
+description:
+  - Applies P(zone_serial#filter) to every zone of P(dns_zones#filter) and what the module M(zone_state) saw of it, so
+    that a serial moves only with its zone's content, and then beyond what any name server serves.
 positional: seen, date
 options:
   _input:
-    description: The zones, each with C(name) and C(digest).
+    description: The zones, each with C(name) and C(digest). Other keys are passed on.
     type: list
     elements: dict
     required: true
   seen:
-    description: By zone, a dictionary with C(file) and C(served), as the module M(zone_state) returns it.
+    description:
+      - By the zone's name, a dictionary with C(file), the digest and the serial of the zone's file or none, and
+        C(served), the list of the serials that its servers answered, as the module M(zone_state) returns it.
     type: dict
     required: true
   date:
-    description: Today, YYYYMMDD.
+    description: Today, V(YYYYMMDD), as the module M(zone_state) returns it.
     type: str
     required: true
+notes:
+  - "Refused: a zone without name and digest, or of which nothing was seen; what P(zone_serial#filter) refuses. Errors
+    name the zone."
+seealso:
+  - plugin: zone_serial
+    plugin_type: filter
+  - plugin: dns_zones
+    plugin_type: filter
+  - module: zone_state
 """
 
 EXAMPLES = r"""
@@ -35,21 +48,44 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The zones, each with its C(serial), an integer.
+  description: The zones, in the given order, each as it was given, and with its serial.
   type: list
   elements: dict
+  contains:
+    serial:
+      description: The serial, 0 to 4294967295.
+      type: int
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
 from ansible.plugins.loader import filter_loader
 
 
 def zone_serials(zones: list[dict[str, Any]], seen: dict[str, Any], date: str) -> list[dict[str, Any]]:
     """Give each zone the serial of its SOA."""
+    if not isinstance(zones, list):
+        raise AnsibleFilterError(f"The zones are {type(zones).__name__}, not a list")
+    if not isinstance(seen, dict):
+        raise AnsibleFilterError(f"What was seen of the zones is {type(seen).__name__}, not a dictionary")
     zone_serial = filter_loader.get("zone_serial").j2_function
-    return [{**zone, "serial": zone_serial(zone["digest"], **seen[zone["name"]], date=date)} for zone in zones]
+    complete = []
+    for zone in zones:
+        if not isinstance(zone, dict) or not zone.keys() >= {"name", "digest"}:
+            raise AnsibleFilterError(f"{zone!r} is not a zone with name and digest, as dns_zones returns it")
+        state = seen.get(zone["name"])
+        if not isinstance(state, dict) or state.keys() != {"file", "served"}:
+            raise AnsibleFilterError(
+                f"Zone {zone['name']}: {state!r} is not a dictionary of file and served, as zone_state returns it"
+            )
+        try:
+            serial = zone_serial(zone["digest"], state["file"], state["served"], date=date)
+        except AnsibleFilterError as cause:
+            raise AnsibleFilterError(f"Zone {zone['name']}: {cause}") from cause
+        complete.append({**zone, "serial": serial})
+    return complete
 
 
 class FilterModule:

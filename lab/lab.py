@@ -24,10 +24,8 @@ BUILD = TOP / "build"
 IMAGE_FILES = TOP / "lab" / "image"
 RELEASES = {"12": "bookworm", "13": "trixie"}
 # What a host has before we provision it: an installed Debian with SSH, Python, and what systemd needs in a container.
-IMAGE_PACKAGES = (
-    "ca-certificates dbus iproute2 iputils-ping kmod mount netcat-openbsd openssh-server "
-    "procps python3 python3-apt systemd systemd-sysv udev"
-).split()
+IMAGE_PACKAGES = ["ca-certificates", "dbus", "iproute2", "iputils-ping", "kmod", "mount", "netcat-openbsd"]
+IMAGE_PACKAGES += ["openssh-server", "procps", "python3", "python3-apt", "systemd", "systemd-sysv", "udev"]
 # The engine belongs to the machine, not to one checkout.
 ENGINE_STATE = Path("/run/server-for-dummies")
 ENGINE_PID = ENGINE_STATE / "dockerd.pid"
@@ -154,7 +152,8 @@ def build_image(release: str) -> subprocess.Popen:
     mmdebstrap += ["--skip=cleanup/apt/lists"]  # a host then has them, as an installed one does
     mmdebstrap += [f"--customize-hook={hook}" for hook in hooks]
     say(f"Building the image of Debian {release} ...")
-    return subprocess.Popen([*mmdebstrap, RELEASES[release], archive], stderr=(BUILD / f"debian{release}.log").open("w"))
+    with (BUILD / f"debian{release}.log").open("w") as log:
+        return subprocess.Popen([*mmdebstrap, RELEASES[release], archive], stderr=log)
 
 
 def images(_: argparse.Namespace) -> None:

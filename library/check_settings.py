@@ -5,10 +5,11 @@ module: check_settings
 short_description: Refuse wrong settings before any host changes
 description:
   - Checks the variables of roles on the controller, without a word to the host.
-  - Types, choices and required variables are those of a role's C(meta/argument_specs.yml). A variable that begins with the
-    role's name and an underscore, but is not there, is refused as well, because a misspelled setting would have no effect.
-  - What types cannot say, the role says in its C(vars/main.yml), by a list of templates, C(__ROLE_checks). They are rendered
-    for the errors that they raise, such as those of the filter P(checked#filter).
+  - Types, choices and required variables are those of a role's C(meta/argument_specs.yml). A variable that begins with
+    the role's name and an underscore, but is not there, is refused as well, because a misspelled setting would have
+    no effect.
+  - What types cannot say, the role says in its C(vars/main.yml), by a list of templates, C(__ROLE_checks). They are
+    rendered for the errors that they raise, such as those of the filter P(checked#filter).
 options:
   roles:
     description: The roles' names.

@@ -5,11 +5,12 @@ DOCUMENTATION = r"""
 module: zone_state
 short_description: Look at zones' serials, in the files and as they are served, or wait until they agree
 description:
-  - Reads the serial and the content's digest from each zone's file on this host, and asks every server for the zone's SOA
-    record, as anybody would (RFC 1035, no recursion, UDP).
+  - Reads the serial and the content's digest from each zone's file on this host, and asks every server for the zone's
+    SOA record, as anybody would (RFC 1035, no recursion, UDP).
   - Nothing is changed on the host or on a server.
-  - With O(wait), it is a gate. It ends when every server serves, with authority, the serial that the first server serves,
-    and that is not behind the file's (RFC 1982); it fails, and names the servers that do not, when the time is over.
+  - With O(wait), it is a gate. It ends when every server serves, with authority, the serial that the first server
+    serves, and that is not behind the file's (RFC 1982); it fails, and names the servers that do not, when the time is
+    over. In check mode it does not wait.
 options:
   zones:
     description: The name of each zone's file, by the zone's name.
@@ -20,7 +21,9 @@ options:
     type: path
     required: true
   servers:
-    description: The zones' servers, each a dictionary with C(name) and C(addresses). The first one is the primary.
+    description:
+      - The zones' servers, at least one, each a dictionary with C(name), for messages, and C(addresses), a list. The
+        first one is the primary. Other keys are left alone.
     type: list
     elements: dict
     required: true
@@ -70,6 +73,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -90,12 +94,30 @@ SERIAL = re.compile(r" IN SOA \S+ \S+ (\d+) ")
 def read_zone_file(path: Path) -> dict | None:
     """Return the digest and the serial that a zone file of ours carries in its first lines."""
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:  # a secondary's is binary
             head = lines.read(4096)
     except FileNotFoundError:
         return None
     digest, serial = DIGEST.search(head), SERIAL.search(head)
     return {"digest": digest[1], "serial": int(serial[1])} if digest and serial else None
+
+
+def endpoints(servers: list[dict]) -> list[tuple[str, str]]:
+    """Give a label for messages and the address of each address of the servers."""
+    if not servers:
+        raise ValueError("servers is empty, and a zone has at least one")
+    found = []
+    for server in servers:
+        addresses = server.get("addresses")
+        if "name" not in server or not isinstance(addresses, list) or not addresses:
+            raise ValueError(f"servers: {server!r} is not a dictionary with name and addresses")
+        for address in addresses:
+            try:
+                ip_address(address)
+            except ValueError as cause:
+                raise ValueError(f"servers: {server['name']}: {cause}") from cause
+            found.append((f"{server['name']} ({address})", address))
+    return found
 
 
 def ask_serial(zone: str, address: str, port: int, timeout: float) -> int | None:
@@ -121,10 +143,12 @@ def disagreements(zone: str, file: dict | None, answers: list[tuple[str, int | N
     wanted = answers[0][1]
     if file and (wanted is None or is_behind(wanted, file["serial"])):
         wanted = file["serial"]
+    if wanted is None:  # nobody knows, so the others cannot be wrong
+        return [f"{server} does not serve {zone}" for server, serial in answers if serial is None]
     return [
         f"{server} {'does not serve' if serial is None else f'serves serial {serial} of'} {zone}, wanted {wanted}"
         for server, serial in answers
-        if serial is None or serial != wanted and (server != answers[0][0] or is_behind(serial, wanted))
+        if serial != wanted
     ]
 
 
@@ -145,11 +169,12 @@ def main() -> None:
     if dns is None and not module.check_mode:
         module.fail_json(msg=missing_required_lib("dnspython"))
 
+    try:
+        servers = endpoints(given["servers"])
+    except ValueError as cause:
+        module.fail_json(msg=str(cause))
     directory = Path(given["directory"])
     files = {zone: read_zone_file(directory / file) for zone, file in given["zones"].items()}
-    servers = [
-        (f"{server['name']} ({address})", address) for server in given["servers"] for address in server["addresses"]
-    ]
 
     def ask_all(zones: list[str]) -> dict[str, list[tuple[str, int | None]]]:
         questions = [(zone, name, address) for zone in zones for name, address in servers]

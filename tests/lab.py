@@ -72,6 +72,11 @@ class Lab:
         """Return the lines of `dig +short` on a host."""
         return self.run(host, "dig", "+short", "+time=2", "+tries=1", *arguments, check=False).splitlines()
 
+    def rebuild(self, host: str) -> None:
+        """Lose a host with all that is on it, and get a blank one."""
+        subprocess.run(["docker", "rm", "--force", "--volumes", self.container(host)], check=True, capture_output=True)
+        self.playbook("lab/create.yml")
+
     def serial(self, server: int, zone: str = "st.um") -> int | None:
         """Return the serial of a zone that a server serves to the client."""
         words = [line.split() for line in self.dig(f"@{self.address(server)}", "+norecurse", zone, "SOA")]

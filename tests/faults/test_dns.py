@@ -1,4 +1,4 @@
-"""What must hold when hosts are lost and runs are killed. Slow: each test provisions hosts from nothing or many times."""
+"""What must hold when hosts are lost and runs are killed. Slow: hosts are provisioned from nothing, or many times."""
 
 import os
 import random
@@ -6,18 +6,11 @@ import signal
 import subprocess
 
 import pytest
+
 from lab import Lab, changed
 
 DNS = ("site.yml", "--tags", "dns")
 SERVERS = (135, 137)
-
-
-def rebuild(lab: Lab, host: str) -> None:
-    """Lose a host with all that is on it, and get a blank one."""
-    subprocess.run(["docker", "rm", "--force", "--volumes", lab.container(host)], check=True, capture_output=True)
-    known = f"{lab.env['LAB_BUILD']}/{lab.name}/ssh/known_hosts"
-    subprocess.run(["ssh-keygen", "-R", lab.container(host), "-f", known], check=True, capture_output=True)
-    lab.playbook("lab/create.yml")
 
 
 def test_a_rebuilt_primary_is_not_behind_its_secondary(lab: Lab) -> None:
@@ -27,7 +20,7 @@ def test_a_rebuilt_primary_is_not_behind_its_secondary(lab: Lab) -> None:
     lab.playbook("playbooks/dns.yml", "-l", "primary")  # the gate: the secondary has it
     assert lab.serial(137) == 2035010100
 
-    rebuild(lab, "primary")
+    lab.rebuild("primary")
     lab.playbook("site.yml", "-l", "primary")
     after = [lab.serial(server) for server in SERVERS]
     assert after == [2035010101] * 2
@@ -40,7 +33,7 @@ def test_a_rebuilt_primary_is_not_behind_its_secondary(lab: Lab) -> None:
 
 
 def test_check_mode_on_a_bare_host_tells_all_and_changes_nothing(lab: Lab) -> None:
-    rebuild(lab, "secondary")
+    lab.rebuild("secondary")
     before = lab.checksums("secondary")
     output = lab.playbook("site.yml", "--check", "--diff", "-l", "secondary")
     assert changed(output) >= 3

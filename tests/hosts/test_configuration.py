@@ -2,6 +2,7 @@
 
 import pytest
 import testinfra
+
 from lab import Lab
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 
 import pytest
+
 from lab import Lab, wait_until
 
 OPTIONS = "/etc/bind/named.conf.options"
@@ -15,7 +16,8 @@ RELOAD = "rndc reload >/dev/null"
 def edit(file: str, expression: str, then: str = RELOAD) -> tuple[str, str]:
     """Return the commands that break a file with sed, and mend it again."""
     return (
-        f"cp -a {file} /root/whole && sed -E '{expression}' /root/whole >{file} && ! cmp -s {file} /root/whole && {then}",
+        f"cp -a {file} /root/whole && sed -E '{expression}' /root/whole >{file} && "
+        f"! cmp -s {file} /root/whole && {then}",
         f"cat /root/whole >{file} && rm /root/whole && {then}",
     )
 

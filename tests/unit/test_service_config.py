@@ -226,10 +226,10 @@ def test_refused_files_change_nothing(service, check_mode):
 
 
 def test_a_file_that_vanishes_while_it_is_copied_is_no_failure_but_told_on_refusal(service):
-    service.write("bin/cp", "#!/bin/sh\n/bin/cp $@; echo 'cp: cannot stat x' >&2; exit 1\n")
+    service.write("bin/cp", "#!/bin/sh\n/bin/cp $@; echo cannot stat $2 >&2; exit 1\n")
     (service.root / "bin/cp").chmod(0o755)
     message = service.fail(service.file(content="BAD\n"))
-    assert "(exit status 3):\ncp: cannot stat x\n" in message or not CAN_ISOLATE
+    assert "(exit status 3):\ncannot stat --reflink=auto\n" in message or not CAN_ISOLATE
     assert service.run(service.file(), reload=["true"], probe=["true"])["changed"]
 
 
@@ -727,16 +727,33 @@ def test_two_runs_at_once_wait_for_each_other(service, monkeypatch):
     assert service.run(service.file())["changed"]
 
 
+def run_as_program(service, *files, **options):
+    """Run the module in a process of its own, which can be sent signals, and return its result."""
+    arguments = service.root / "arguments.json"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": service.transaction(*files, **options).params}))
+    program = [sys.executable, LIBRARY / "service_config.py", arguments]
+    return json.loads(subprocess.run(program, capture_output=True, check=False).stdout)
+
+
+def test_commands_speak_english_and_are_found_in_sbin(service, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("PATH", f"{service.root}/bin:/usr/bin:/bin")
+    result = run_as_program(service, service.file(), check=["sh", "-c", "echo $LC_ALL $PATH; exit 1"])
+    assert f"\nC {service.root}/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:" in result["msg"]
+
+
 @pytest.mark.parametrize("name", ["TERM", "HUP", "INT"])
 def test_a_signal_undoes_the_change(service, name):
-    parameters = service.transaction(service.file(), probe=["sh", "-c", f"kill -{name} $PPID; sleep 9"]).params
-    arguments = service.root / "arguments.json"
-    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": parameters}))
-    program = [sys.executable, LIBRARY / "service_config.py", arguments]
-    result = json.loads(subprocess.run(program, capture_output=True, check=False).stdout)
+    result = run_as_program(service, service.file(), probe=["sh", "-c", f"kill -{name} $PPID; sleep 9"])
     assert result["failed"]
     assert result["msg"].startswith(f"stopped by SIG{name}\nThe old files are back.")
     assert (service.root / "loaded/main.conf").read_text() == "old\n"
+
+
+def test_a_signal_does_not_stop_the_undoing(service):
+    reload = ["sh", "-c", "grep -q old etc/main.conf && kill -TERM $PPID"]
+    result = run_as_program(service, service.file(), reload=reload)
+    assert result["msg"].endswith("\nThe old files are back. The old configuration is in force again.")
 
 
 # Secrets
@@ -779,6 +796,7 @@ def test_without_the_tasks_word_what_not_everybody_may_read_is_a_secret(service)
         ("pass={}", "unknown {}", "unknown ********"),
         ('password: "a long pass phrase"', 'at "a long pass phrase"', 'at "********"'),
         ("user = short secret", "line 1: user = short secret", "line 1: ********"),
+        ("user=me pass={}", "line 1: user=me pass={}", "line 1: ********"),
         ("short", "short", "short"),
     ],
 )

@@ -123,12 +123,12 @@ class Play:
             f"    with open({str(root / 'journal/log')!r}, 'a') as log:\n"
             "        print(fields, file=log)\n"
         )
-        self.more_tasks = []
+        self.more_tasks, self.more_variables = [], {}
         self.task = {
             "name": "demo",
             "state_dir": str(root / "state"),
             "files": [
-                {"path": f"{self.live}/main.conf", "template": "main.conf", "vars": {"zone": "st.um"}},
+                {"path": f"{self.live}/main.conf", "template": "main.conf", "vars": {"zone": "st.um"}, "mode": "644"},
                 {"path": f"{self.live}/key", "template": "key.j2", "mode": "0600", "secret": True},
             ],
             "check": ["sh", "-c", f"cat {self.live}/*; ! grep -q wrong {self.live}/main.conf"],
@@ -145,8 +145,8 @@ class Play:
         tasks = [{"name": "Configure", "service_config": self.task}, *self.more_tasks]
         (self.root / "role/tasks/main.yml").write_text(json.dumps(tasks))
         play = {"hosts": "localhost", "gather_facts": False, "connection": "local", "roles": ["role"]}
-        interpreter = {"ansible_python_interpreter": sys.executable, "key": SECRET}
-        (self.root / "play.yml").write_text(json.dumps([play | {"vars": interpreter}]))
+        variables = {"ansible_python_interpreter": sys.executable, "key": SECRET} | self.more_variables
+        (self.root / "play.yml").write_text(json.dumps([play | {"vars": variables}]))
         environment = {
             "ANSIBLE_ACTION_PLUGINS": ROOT / "action_plugins",
             "ANSIBLE_LIBRARY": ROOT / "library",
@@ -208,12 +208,13 @@ def test_templates_are_rendered_as_by_the_template_module(play):
             "vars": {"zone": "st.um"},
         }
     ]
+    play.more_variables = {"ansible_managed": "kept by me"}
     (play.root / "reference").mkdir()
     play.run()
-    assert (
-        "reference/main.conf" in (play.root / "journal/log").read_text()
-    )  # so others are logged, and this module is not
-    assert "state_dir" not in (play.root / "journal/log").read_text()
+    log = (play.root / "journal/log").read_text()
+    assert "reference/main.conf" in log  # of another module, so that this log is where Ansible's go
+    assert "state_dir" not in log
+    assert play.seen()["main.conf"].startswith("#\n# kept by me\n#")
     assert "0 \\n st.um\\\n" in play.seen()["main.conf"]
     assert play.seen()["main.conf"] == (play.root / "reference/main.conf").read_text()
 

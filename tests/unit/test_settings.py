@@ -44,7 +44,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         },
         "site_records",
     ),
-    "mail exchanger that is nowhere": ({"site_records": [{"name": "@", "type": "MX", "value": "10 mail"}]}, "site_records"),
+    "mail exchanger that is nowhere": (
+        {"site_records": [{"name": "@", "type": "MX", "value": "10 mail"}]},
+        "site_records",
+    ),
     "record twice": ({"site_records": [{"name": ["a", "a"], "type": "A", "value": "192.0.2.1"}]}, "site_records"),
     "time to live out of range": (
         {"site_records": [{"name": "a", "type": "A", "value": "192.0.2.1", "ttl": 2**31}]},
