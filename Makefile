@@ -12,6 +12,7 @@ LAB_NAME ?= sfd-lab
 export LAB_NAME
 # Runs one phase of a target, and says how long it took.
 phase = @lab/phase
+# `make lab` and `make test` may run side by side: with flock, one at a time sets up what both need.
 
 .PHONY: help
 help: ## list the commands
@@ -25,13 +26,14 @@ $(VENV)/.installed: requirements.txt
 
 .PHONY: environment
 environment: ## set up the Python environment
-	$(phase) "Python environment" $(MAKE) $(VENV)/.installed
+	@mkdir -p build
+	$(phase) "Python environment" flock build/lock $(MAKE) $(VENV)/.installed
 
 .PHONY: engine
 engine: environment
-	$(phase) "Debian packages" lab/bootstrap.sh lab
+	$(phase) "Debian packages" flock build/lock lab/bootstrap.sh lab
 	$(phase) "Docker engine" lab/lab.py engine-up
-	$(phase) "Images" lab/lab.py images
+	$(phase) "Images" flock build/lock lab/lab.py images
 
 .PHONY: lab
 lab: engine ## bring up the lab, provision it, and probe it
