@@ -78,6 +78,7 @@ molecule: engine ## run the Molecule scenarios
 
 .PHONY: test
 test: lint unit molecule ## everything that CI runs
+	@lab/lab.py engine-down
 
 .PHONY: faults
 faults: ## the slow proofs, on the running lab: kills, bad edits, rebuilt hosts

@@ -209,7 +209,7 @@ def complete_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
     rname = full_name(defaults.get("hostmaster"), VARIABLE)
     if "@" in rname:
         raise AnsibleFilterError(
-            f"Edit {VARIABLE}: hostmaster {defaults['hostmaster']!r}: write a dot in place of the @ (RFC 1035 section 8)"
+            f"Edit {VARIABLE}: hostmaster {defaults['hostmaster']!r}: write a dot in place of the @ (RFC 1035)"
         )
     return {**times, "mname": servers[0], "rname": rname, "nameservers": servers}
 

@@ -16,6 +16,8 @@ if [ "${1:-lab}" = lab ]; then
   # A client with an engine that answers is enough, wherever the engine comes from.
   docker info >/dev/null 2>&1 || need docker.io sh -c 'command -v docker && PATH=$PATH:/usr/sbin command -v dockerd'
   need mmdebstrap command -v mmdebstrap
+  # Without root, mmdebstrap needs a range of user ids of its own (subuid(5)).
+  [ "$(id -u)" -eq 0 ] || need uidmap command -v newuidmap
   need apt-cacher-ng test -x /usr/sbin/apt-cacher-ng
 fi
 [ -n "$missing" ] || exit 0

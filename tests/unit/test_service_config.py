@@ -30,6 +30,7 @@ PROGRAMS = {
         grep -rn BAD etc && exit 3; true""",
     "reload": 'grep -rq UNLOADABLE etc && { echo "cannot load"; exit 4; }; rm -rf loaded; cp -a etc loaded',
     "probe": """
+        [ -d loaded ] || { echo "no service"; exit 6; }
         if [ -e loaded/patience ] && read n <loaded/patience && [ $n -gt 0 ]
         then echo $((n - 1)) >loaded/patience; echo "not yet"; exit 5; fi
         ! grep -rs MUTE loaded""",
