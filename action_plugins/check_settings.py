@@ -76,9 +76,12 @@ def words_of(error: AnsibleError) -> str:
 
 def unknown_names(role: str, options: dict[str, Any], names: list[str]) -> list[str]:
     """Say which variables begin like the role's own but are none of them, and which were probably meant."""
-    errors = []
+    errors, prefix = [], f"{role}_"
+    known = {option.removeprefix(prefix): option for option in options}  # what all begin with says nothing
     for name in sorted(names):
-        if name.startswith(f"{role}_") and name not in options:
-            meant = difflib.get_close_matches(name, options, n=1)
-            errors.append(f"{name} is not a variable of role {role}" + (f"; is {meant[0]} meant?" if meant else ""))
+        if name.startswith(prefix) and name not in options:
+            meant = difflib.get_close_matches(name.removeprefix(prefix), known, n=1)
+            errors.append(
+                f"{name} is not a variable of role {role}" + (f"; is {known[meant[0]]} meant?" if meant else "")
+            )
     return errors

@@ -41,8 +41,6 @@ ARGUMENTS = {
 class ActionModule(ActionBase):
     """Hand all the files of a service to its host in one call."""
 
-    _requires_connection = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, without the contents that it was given."""
         super().run(tmp, task_vars)
@@ -116,7 +114,7 @@ class ActionModule(ActionBase):
             if "ansible_managed" in task_vars:
                 variables["ansible_managed"] = task_vars["ansible_managed"]
             templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables | file["vars"])
-            result = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True})
+            result = templar.template(text, escape_backslashes=False)
         except AnsibleError as error:
             raise AnsibleActionFail(f"The template {file['template']} for {file['path']} failed.") from error
         return "" if result is None else str(result)

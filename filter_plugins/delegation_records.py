@@ -103,8 +103,7 @@ KINDS = {4: "A", 6: "AAAA"}
 def absolute(text: str, domain: str) -> str:
     """Read a name relative to the domain, into its absolute form in lower case."""
     try:
-        origin = dns.name.from_text(domain.lower())
-        return origin.to_text() if text == "@" else dns.name.from_text(text.lower(), origin).to_text()
+        return dns.name.from_text(text.lower(), dns.name.from_text(domain.lower())).to_text()
     except dns.exception.DNSException as cause:
         raise ValueError(f"{text!r} is not a domain name in {domain!r}: {cause}") from cause
 

@@ -133,16 +133,16 @@ _value:
       description: The SOA's second field, the hostmaster.
       type: str
     refresh:
-      description: In seconds, as the following ones.
+      description: The SOA's field of this name, in seconds.
       type: int
     retry:
-      description: The SOA's field of this name.
+      description: The SOA's field of this name, in seconds.
       type: int
     expire:
-      description: The SOA's field of this name.
+      description: The SOA's field of this name, in seconds.
       type: int
     minimum:
-      description: The SOA's field of this name.
+      description: The SOA's field of this name, in seconds.
       type: int
     digest:
       description: The SHA-256 of all of this, in hexadecimal.

@@ -21,8 +21,11 @@ class Lab:
         self.env = {
             **os.environ,
             "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+            "ANSIBLE_FORCE_COLOR": "0",  # Molecule asks for colours
+            "ANSIBLE_NOCOLOR": "1",
             "LAB_BUILD": os.environ.get("LAB_BUILD", str(TOP / "build")),
         }
+        self.env.pop("FORCE_COLOR", None)
 
     def address(self, number: int, version: int = 4) -> str:
         """Return the address of a host of the local network by its last part."""

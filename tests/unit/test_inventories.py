@@ -140,5 +140,5 @@ def test_an_inventory_with_its_own_group_vars_has_its_way(mine: Controller) -> N
 def test_no_play_has_the_shared_group_vars_beside_it() -> None:
     """They would win over the inventory's own."""
     for entry in yaml.safe_load((TOP / "site.yml").read_text()):
-        assert entry.keys() == {"import_playbook"}
+        assert entry.keys() == {"name", "import_playbook"}
     assert not (PREPARE.parent / "group_vars").exists()

@@ -246,6 +246,15 @@ def test_without_namespaces_the_files_are_live_while_checked(service):
     assert service.ran() == ["check", "reload", "probe"]
 
 
+def test_a_mount_that_fails_is_not_taken_for_the_checkers_word(service):
+    service.write("bin/mount", "#!/bin/sh\necho 'mount: permission denied'; exit 32\n")
+    (service.root / "bin/mount").chmod(0o755)
+    transaction = service.transaction(service.file())
+    assert transaction.run()["changed"]
+    assert "no private mount namespace here: " in transaction.warnings[0]
+    assert (service.root / "live").read_text() == "new\n"
+
+
 @pytest.mark.usefixtures("no_namespaces")
 def test_without_namespaces_refused_files_are_put_back(service):
     before = service.snapshot()

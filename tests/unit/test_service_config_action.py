@@ -197,7 +197,8 @@ def test_check_then_converge_then_nothing(play):
 def test_templates_are_rendered_as_by_the_template_module(play):
     play.template(
         "main.conf",
-        "{{ ansible_managed | comment }}\n{#- x #}\n{% for n in range(2) %}\n  {{ n }} \\n {{ zone }}\\\n{% endfor %}\n"
+        "{{ ansible_managed | comment }}\n{#- x #}\n"
+        "{% for n in range(2) %}\n  {{ n }} \\n {{ 'a\\tb' }} {{ zone }}\\\n{% endfor %}\n"
         "{% import 'part.j2' as part with context %}\n{{ part }}{{ template_path }} {{ template_fullpath }}\n"
         "{{ template_uid }} {{ lookup('template', 'key.j2') }}\n{% raw %}{{ x }}{% endraw %}\n\n",
     )
@@ -215,7 +216,7 @@ def test_templates_are_rendered_as_by_the_template_module(play):
     assert "reference/main.conf" in log  # of another module, so that this log is where Ansible's go
     assert "state_dir" not in log
     assert play.seen()["main.conf"].startswith("#\n# kept by me\n#")
-    assert "0 \\n st.um\\\n" in play.seen()["main.conf"]
+    assert "0 \\n a\tb st.um\\\n" in play.seen()["main.conf"]
     assert play.seen()["main.conf"] == (play.root / "reference/main.conf").read_text()
 
 

@@ -1,0 +1,109 @@
+import pytest
+from ansible.errors import AnsibleFilterError
+from checked import KINDS, checked
+
+KEY = "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5LCAzMiBvY3Q="
+LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters
+
+RIGHT = [
+    ("address", "172.16.22.135"),
+    ("address", "fd53:4644:0:22::135"),
+    ("address", "fe80::1%eth0"),
+    ("address", "127.0.0.1"),
+    ("address", ["192.0.2.1", "::1"]),
+    ("address", []),
+    ("network", "172.16.22.0/24"),
+    ("network", "192.0.2.1/32"),
+    ("network", "0.0.0.0/0"),
+    ("network", ["fd53:4644:0:22::/64", "::/0"]),
+    ("domain", "st.um"),
+    ("domain", "um"),
+    ("domain", "1st-2.ST.um"),
+    ("domain", "a" * 63),
+    ("domain", LONGEST),
+    ("base64", KEY),
+    ("base64", "A" * 22 + "=="),
+    ("count", 0),
+    ("count", 2**40),
+    ("seconds", 1),
+    ("seconds", 0.001),
+]
+WRONG = [
+    ("address", "172.16.22", "'172.16.22' is not valid as address: '172.16.22' does not appear to be an IPv4 or IPv6"),
+    ("address", "172.16.22.135/24", "does not appear to be"),
+    ("address", "ns1", "does not appear to be"),
+    ("address", 2886735495, "2886735495 is not valid as address: it is not a string"),
+    ("address", None, "it is not a string"),
+    ("address", "0.0.0.0", "no host has such an address"),  # noqa: S104
+    ("address", "::", "no host has such an address"),
+    ("address", "224.0.0.1", "no host has such an address"),
+    ("address", "ff02::1", "no host has such an address"),
+    ("address", "255.255.255.255", "no host has such an address"),
+    ("address", ["192.0.2.1", "192.0.2"], "'192.0.2' is not valid as address"),
+    ("network", "172.16.22.1/24", "'172.16.22.1/24' is not valid as network: 172.16.22.1/24 has host bits set"),
+    ("network", "172.16.22.0", "a network has a prefix length, such as 172.16.22.0/24"),
+    ("network", "172.16.22.0/", "a network has a prefix length"),
+    ("network", "172.16.22.0/255.255.255.0", "a network has a prefix length"),
+    ("network", "fe80::%eth0/64", "a network has a prefix length"),
+    ("network", "172.16.22.0/33", "'172.16.22.0/33' does not appear to be"),
+    ("network", 24, "a network has a prefix length"),
+    ("domain", "", "labels of 1 to 63 letters, digits and hyphens, with dots between them, are possible"),
+    ("domain", "st.um.", "labels of 1 to 63"),
+    ("domain", "st..um", "labels of 1 to 63"),
+    ("domain", "-st.um", "labels of 1 to 63"),
+    ("domain", "st-.um", "labels of 1 to 63"),
+    ("domain", "st um", "labels of 1 to 63"),
+    ("domain", "st.um\n", "labels of 1 to 63"),
+    ("domain", "stäm.um", "labels of 1 to 63"),
+    ("domain", "_tcp.st.um", "labels of 1 to 63"),
+    ("domain", "a" * 64, "labels of 1 to 63"),
+    ("domain", 5, "5 is not valid as domain: labels of 1 to 63"),
+    ("domain", f"{LONGEST}b", "it has 254 characters, at most 253 are possible (RFC 1035)"),
+    ("base64", "c2hvcnQ=", "the value is not valid as base64: it has 5 octets, at least 16 are asked for"),
+    ("base64", "A" * 20, "it has 15 octets"),
+    ("base64", KEY[:-1], "the value is not valid as base64: it is not base64 (RFC 4648)"),
+    ("base64", f"{KEY[:8]} {KEY[8:]}", "it is not base64 (RFC 4648)"),
+    ("base64", f"ä{KEY[1:]}", "it is not base64 (RFC 4648)"),
+    ("base64", 12345, "it is not base64 (RFC 4648)"),
+    ("base64", None, "it is not base64 (RFC 4648)"),
+    ("count", -1, "-1 is not valid as count: an integer from 0 on is possible"),
+    ("count", 1.0, "an integer from 0 on is possible"),
+    ("count", "1", "an integer from 0 on is possible"),
+    ("count", True, "an integer from 0 on is possible"),
+    ("seconds", 0, "0 is not valid as seconds: a number of seconds above 0 is possible"),
+    ("seconds", -0.5, "a number of seconds above 0 is possible"),
+    ("seconds", float("nan"), "a number of seconds above 0 is possible"),
+    ("seconds", float("inf"), "a number of seconds above 0 is possible"),
+    ("seconds", "60", "a number of seconds above 0 is possible"),
+    ("seconds", True, "a number of seconds above 0 is possible"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), RIGHT)
+def test_returns_what_is_right(kind, value):
+    assert checked(value, kind, "some_variable") is value
+
+
+@pytest.mark.parametrize(("kind", "value", "message"), WRONG)
+def test_refuses_what_is_wrong(kind, value, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        checked(value, kind, "some_variable")
+    assert str(error.value).startswith("Edit some_variable: ")
+    assert message in str(error.value)
+
+
+def test_every_kind_is_here():
+    assert {kind for kind, _ in RIGHT} == {kind for kind, _, _ in WRONG} == KINDS.keys()
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "hunter2!", ["c2hvcnQ=", "hunter2"], 42424242])
+def test_a_secret_is_not_repeated(secret):
+    with pytest.raises(AnsibleFilterError) as error:
+        checked(secret, "base64", "some_variable")
+    assert not any(part in str(error.value) for part in ("hunter2", "c2hvcnQ=", "42424242"))
+
+
+def test_refuses_an_unknown_kind():
+    with pytest.raises(AnsibleFilterError) as error:
+        checked("192.0.2.1", "ip", "some_variable")
+    assert str(error.value) == "checked: 'ip' is not one of address, network, domain, base64, count, seconds"
