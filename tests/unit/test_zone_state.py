@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,16 +38,6 @@ st.um. IN SOA ns1.st.um. hostmaster.st.um. {serial} 3600 900 2419200 3600
 st.um. 60 IN NS ns1.st.um.
 a.st.um. 60 IN TXT "x IN SOA y z 99 "
 """
-
-
-def has_ipv6():
-    with suppress(OSError), socket.socket(socket.AF_INET6) as sock:
-        sock.bind(("::1", 0))
-        return True
-    return False
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="a second server needs a second address, ::1")
 
 
 # Name servers
@@ -108,14 +98,12 @@ class Server:
 
 @pytest.fixture
 def servers():
-    """Two servers at one port: tests that need the second one are skipped where there is no IPv6."""
+    """Two servers at one port."""
     with ExitStack() as stack:
         first = Server("127.0.0.1")
         stack.callback(first.close)
-        both = [first]
-        if has_ipv6():
-            both.append(Server("::1", first.port))
-            stack.callback(both[1].close)
+        both = [first, Server("::1", first.port)]
+        stack.callback(both[1].close)
         yield both
 
 
@@ -221,7 +209,6 @@ def test_an_answer_from_another_port_is_not_taken(server):
     assert ask(server) == 7
 
 
-@needs_ipv6
 def test_asks_over_ipv6(servers):
     servers[1].zones["st.um."] = 7
     assert ask_serial("st.um", "::1", servers[1].port, 2) == 7
@@ -381,7 +368,6 @@ def test_looks(module, server):
     assert result["date"] in [day.strftime("%Y%m%d") for day in today]
 
 
-@needs_ipv6
 def test_looks_at_every_address(module, servers):
     servers[0].zones["st.um."], servers[1].zones["st.um."] = 7, 6
     assert module.run(PRIMARY, SECONDARY | {"names": ["ns2"]})[0]["zones"]["st.um"]["served"] == [7, 6]
@@ -421,7 +407,6 @@ def test_the_gate_waits_for_the_first_server(module, server):
     assert asked.count("other.") == 1  # it was right at once
 
 
-@needs_ipv6
 def test_the_gate_waits_for_a_secondary(module, servers):
     follows = time.monotonic() + 0.5
     servers[0].zones["st.um."] = 7
@@ -431,7 +416,6 @@ def test_the_gate_waits_for_a_secondary(module, servers):
     assert 0.4 < seconds < 3
 
 
-@needs_ipv6
 def test_the_gate_fails_and_names_server_zone_and_serials(module, servers):
     module.write("other", 5)
     servers[0].zones |= {"st.um.": 7, "other.": 5}

@@ -1,0 +1,24 @@
+"""Molecule passes over a folder without tests in silence, and labs side by side must not meet."""
+
+from pathlib import Path
+
+import yaml
+
+TOP = Path(__file__).resolve().parents[2]
+SCENARIOS = sorted((TOP / "molecule").glob("*/molecule.yml"))
+
+
+def test_every_scenario_has_tests_to_run() -> None:
+    config = yaml.safe_load((TOP / ".config/molecule/config.yml").read_text())
+    for scenario in SCENARIOS:
+        assert list((scenario.parent / config["verifier"]["directory"]).glob("test_*.py"))
+        assert config["verifier"].keys() == {"name", "directory"}
+
+
+def test_labs_have_names_and_networks_of_their_own() -> None:
+    labs = [{"LAB_NAME": "sfd-lab", "LAB_NET": "22"}]
+    labs += [yaml.safe_load(scenario.read_text())["provisioner"]["env"] for scenario in SCENARIOS]
+    assert len({lab["LAB_NAME"] for lab in labs}) == len(labs)
+    networks = [int(lab["LAB_NET"]) for lab in labs]
+    assert len(set(networks)) == len(networks)
+    assert all(network % 2 == 0 for network in networks)
