@@ -27,9 +27,9 @@ class Lab:
         }
         self.env.pop("FORCE_COLOR", None)
 
-    def address(self, number: int, version: int = 4) -> str:
-        """Return the address of a host of the local network by its last part."""
-        return f"172.16.{self.net}.{number}" if version == 4 else f"fd53:4644:0:{self.net}::{number}"
+    def address(self, number: int) -> str:
+        """Return the IPv4 address of a host of the local network by its last part."""
+        return f"172.16.{self.net}.{number}"
 
     def container(self, host: str) -> str:
         """Return the name of a host's container."""
@@ -59,11 +59,10 @@ class Lab:
         assert (process.returncode != 0) == fails, output
         return output
 
-    def run(self, host: str, *argv: str, check: bool = True, text: str | None = None) -> str:
+    def run(self, host: str, *argv: str, check: bool = True) -> str:
         """Run a command on a host; return what it printed."""
         done = subprocess.run(
-            ["docker", "exec", "-i", self.container(host), *argv],
-            input=text,
+            ["docker", "exec", self.container(host), *argv],
             text=True,
             capture_output=True,
             check=False,

@@ -34,7 +34,7 @@ WRONG = [
     ("address", "ns1", "does not appear to be"),
     ("address", 2886735495, "2886735495 is not valid as address: it is not a string"),
     ("address", None, "it is not a string"),
-    ("address", "0.0.0.0", "no host has such an address"),  # noqa: S104
+    ("address", "0.0.0.0", "no host has such an address"),  # noqa: S104 (nothing is bound)
     ("address", "::", "no host has such an address"),
     ("address", "224.0.0.1", "no host has such an address"),
     ("address", "ff02::1", "no host has such an address"),

@@ -44,7 +44,7 @@ def test_no_hosts_no_records():
         ([host(addresses=[3221225985])], "host primary: address 3221225985 is not a string, quote it"),
         ([host(addresses=["192.0.2.300"])], "host primary: address '192.0.2.300': '192.0.2.300' does not appear"),
         ([host(addresses=["192.0.2.1/24"])], "host primary: address '192.0.2.1/24': give it without a prefix length"),
-        ([host(addresses=["0.0.0.0"])], "address '0.0.0.0' is unspecified, other hosts cannot reach it"),  # noqa: S104
+        ([host(addresses=["0.0.0.0"])], "address '0.0.0.0' is unspecified, other hosts cannot reach it"),  # noqa: S104 (nothing is bound)
         ([host(addresses=["127.0.1.1"])], "address '127.0.1.1' is loopback"),
         ([host(addresses=["::1"])], "address '::1' is loopback"),
         ([host(addresses=["224.0.0.1"])], "address '224.0.0.1' is multicast"),

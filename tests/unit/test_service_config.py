@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 LIBRARY = Path(__file__).parents[2] / "library"
 sys.path.insert(0, str(LIBRARY))
 
-import service_config  # noqa: E402
-from service_config import NOTHING, ServiceError, State, Transaction, look, put  # noqa: E402
+import service_config  # noqa: E402 (found by the path above)
+from service_config import NOTHING, ServiceError, State, Transaction, look, put  # noqa: E402 (found by the path above)
 
-SECRET = "correct-horse-battery-staple"  # noqa: S105
+SECRET = "correct-horse-battery-staple"  # noqa: S105 (it guards nothing)
 CAN_ISOLATE = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 
 # Each of these writes its name to the log. The service is the directory `loaded`, a copy that `reload` makes of `etc`.

@@ -30,8 +30,8 @@ from dns.rdatatype import RdataType
 PROGRAM = Path(__file__).parents[2] / "roles" / "verify" / "files" / "verify"
 sys.path.insert(0, str(PROGRAM))
 sys.dont_write_bytecode, saved = True, sys.dont_write_bytecode  # the role installs that directory as it is
-import frame  # noqa: E402
-from probes import dns as dns_probes  # noqa: E402
+import frame  # noqa: E402 (found by the path above)
+from probes import dns as dns_probes  # noqa: E402 (found by the path above)
 
 sys.dont_write_bytecode = saved
 
@@ -48,7 +48,7 @@ SERVERS = [
     {"name": "ns1", "addresses": ["127.0.0.1", *(["::1"] if has_ipv6() else [])]},
     {"name": "ns2", "addresses": ["127.0.0.2"], "secondary": True},
 ]
-SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5LCAzMiBvY3Q="  # noqa: S105
+SECRET = "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5LCAzMiBvY3Q="  # noqa: S105 (it guards nothing)
 LONG = " ".join(f'"{character * 200}"' for character in "abc")
 ZONES = {
     "st.um": """

@@ -13,8 +13,8 @@ import pytest
 PROGRAM = Path(__file__).parents[2] / "roles" / "verify" / "files" / "verify"
 sys.path.insert(0, str(PROGRAM))
 sys.dont_write_bytecode, saved = True, sys.dont_write_bytecode  # the role installs that directory as it is
-import frame  # noqa: E402
-import probes  # noqa: E402
+import frame  # noqa: E402 (found by the path above)
+import probes  # noqa: E402 (found by the path above)
 
 sys.dont_write_bytecode = saved
 
