@@ -21,6 +21,9 @@ FILE = {
     "group": {"type": "str", "default": "root"},
     "mode": {"type": "raw", "default": "0644"},
     "secret": {"type": "bool", "default": False},
+    "initial": {"type": "bool", "default": False},
+    "undo": {"type": "str"},
+    "stale": PATHS,
     "reload": COMMAND,
 }
 ARGUMENTS = {
@@ -29,6 +32,7 @@ ARGUMENTS = {
     "unit": {"type": "str"},
     "files": {"type": "list", "elements": "dict", "options": FILE, "default": []},
     "absent": PATHS,
+    "discard": PATHS,
     "keep": PATHS,
     "check": COMMAND,
     "reload": COMMAND,
@@ -60,12 +64,14 @@ class ActionModule(ActionBase):
         """Refuse what the module could only misunderstand."""
         if not re.fullmatch(r"[A-Za-z0-9_.@-]+", arguments["name"]) or arguments["name"] in (".", ".."):
             raise AnsibleActionFail(f"name is {arguments['name']!r}; it may hold letters, digits, and _.@- only")
-        if arguments["state"] == "original" and (arguments["files"] or arguments["absent"] or arguments["keep"]):
-            raise AnsibleActionFail("state is original, which takes no files, absent or keep")
+        patterns = [*arguments["absent"], *arguments["discard"], *arguments["keep"]]
+        if arguments["state"] == "original" and (arguments["files"] or patterns):
+            raise AnsibleActionFail("state is original, which takes no files, absent, discard or keep")
         for option in ("check", "reload", "probe"):
             arguments[option] = self._command(arguments[option], option)
         files = [file["path"] for file in arguments["files"]]
-        for path in [*files, *arguments["absent"], *arguments["keep"], arguments["state_dir"]]:
+        stale = [path for file in arguments["files"] for path in file["stale"]]
+        for path in [*files, *stale, *patterns, arguments["state_dir"]]:
             if not path.startswith("/") or path.endswith("/"):
                 raise AnsibleActionFail(f"{path!r} is not an absolute path, without a / at the end")
         seen = set()
@@ -100,6 +106,9 @@ class ActionModule(ActionBase):
             "owner": file["owner"],
             "group": file["group"],
             "mode": mode.zfill(4),
+            "initial": file["initial"],
+            "undo": file["undo"],
+            "stale": file["stale"],
             "reload": self._command(file["reload"], f"{path}: reload"),
         }
 

@@ -21,7 +21,7 @@ options:
         broadcast address or a multicast one.
       - V(network), an IPv4 or IPv6 network in CIDR notation (RFC 4632), such as V(172.16.22.0/24), without host bits.
       - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1), of
-        at most 253 characters.
+        at most 253 characters; or a name in Unicode that has such a form (IDNA 2008).
       - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
       - V(count), an integer from 0 on.
       - V(seconds), a finite number above 0, of seconds.
@@ -64,6 +64,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import dns.exception
+import dns.name
 from ansible.errors import AnsibleFilterError
 
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
@@ -88,8 +90,20 @@ def check_network(value: Any) -> None:
     ipaddress.ip_network(value)
 
 
+def a_labels(name: str) -> str:
+    """Write a name in Unicode with A-labels."""
+    try:
+        return dns.name.from_text(name, None, dns.name.IDNA_2008_Practical).to_text()
+    except dns.name.IDNAException as cause:
+        raise ValueError(f"it is not possible in IDNA 2008: {cause.kwargs['idna_exception']}") from cause
+    except dns.exception.DNSException as cause:
+        raise ValueError(f"it is not a domain name: {cause}") from cause
+
+
 def check_domain(value: Any) -> None:
     """Refuse what is not a domain name."""
+    if isinstance(value, str) and not value.isascii():
+        value = a_labels(value)
     if not isinstance(value, str) or not DOMAIN.fullmatch(value):
         raise ValueError("labels of 1 to 63 letters, digits and hyphens, with dots between them, are possible")
     if len(value) > 253:

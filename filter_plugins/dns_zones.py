@@ -8,10 +8,11 @@ short_description: Complete a server's zones from the settings
 version_added: "0.1.0"
 description:
   - Takes the zones as a person gives them, checks all of their records with P(zone_records#filter), adds the NS records
-    of the apex, and returns everything that a zone file is made of, but the serial.
+    of the apex and of the zones below, and returns everything that a zone file is made of, but the serial.
+  - Names in Unicode become A-labels, as in P(zone_records#filter).
   - The digest covers all of it, so it changes exactly when the zone's content does, a deletion included. The order and
     the spelling of the records do not matter, as P(zone_records#filter) brings them into one form.
-positional: defaults
+positional: defaults, children, ds
 options:
   _input:
     description:
@@ -30,7 +31,27 @@ options:
         description: The records, as P(zone_records#filter) takes them, without the NS records of the apex.
         type: list
         elements: dict
-        required: true
+        default: []
+      text:
+        description: Further records, as a zone file has them; P(zone_records#filter) tells what it may have.
+        type: str
+        default: ''
+      dnssec:
+        description: How the zone is signed. It is returned as it is, and is not part of the digest.
+        type: str
+      nameservers:
+        description: The zone's own name servers, where they are not those of O(defaults).
+        type: list
+        elements: str
+      notify:
+        description: Further servers to notify of changes, which do not matter here.
+        type: list
+        elements: str
+      view:
+        description:
+          - The view that the zone is in, where a server tells some another content than others; none for the first one.
+            The zones of a view know of each other, and O(children) are in the first one.
+        type: str
       variable:
         description: The variable that a person has to edit when the zone is wrong; errors name it.
         type: str
@@ -74,7 +95,22 @@ options:
         description: Seconds for which others may remember that a name does not exist (RFC 2308), 0 to 2147483647.
         type: int
         default: 3600
+  children:
+    description:
+      - The names of further zones that the same servers serve, with or without the final dot, such as those whose
+        records come by dynamic updates.
+      - Each of them, and each zone of the input, is delegated by the closest zone above it if that one is in the input;
+        it gets the NS records of O(defaults.nameservers), unless it delegates that name, or one above it, by itself.
+    type: list
+    elements: str
+    default: []
+  ds:
+    description:
+      - For the full names of signed zones, with the final dot, the values of their C(DS) records. A zone gets them
+        where it has an C(NS) below its apex and no C(DS) of its own. They live for a day at most.
+    type: dict
 notes:
+  - "A server whose name is in the delegated zone needs an address in the zone above, too, as glue; nothing adds it."
   - "Refused: a missing or unknown key; a zone that is there twice, or whose name is no name for a file; two zones with
     one file, V(.) and V(root); a name of a server or of the hostmaster that is not in full; a server that is there
     twice; a time that is not an integer or out of range; what P(zone_records#filter) refuses, such as a server in the
@@ -95,18 +131,23 @@ EXAMPLES = r"""
     that:
       - zones[0].file == 'st.um.zone'
       - zones[0].mname == 'ns1.st.um.'
-      - "{'name': 'st.um.', 'type': 'NS', 'ttl': 3600, 'value': 'ns1.st.um.'} in zones[0].records"
+      - zones[0].text.splitlines() == lines
   vars:
     given:
-      - {name: st.um, records: [{name: ns1, type: A, value: 172.16.22.135}]}
+      - {name: st.um, records: [{name: ns1, type: A, value: 172.16.22.135}], text: "www CNAME ns1"}
     defaults:
       {nameservers: [ns1.st.um.], hostmaster: hostmaster.st.um., ttl: 3600}
-    zones: "{{ given | dns_zones(defaults) }}"
+    zones: "{{ given | dns_zones(defaults, ['dyn.st.um']) }}"
+    lines:
+      - st.um. 3600 IN NS ns1.st.um.
+      - dyn.st.um. 3600 IN NS ns1.st.um.
+      - ns1.st.um. 3600 IN A 172.16.22.135
+      - www.st.um. 3600 IN CNAME ns1.st.um.
 """
 
 RETURN = r"""
 _value:
-  description: The zones in the given order.
+  description: The zones in the given order, view by view.
   type: list
   elements: dict
   contains:
@@ -116,13 +157,20 @@ _value:
     origin:
       description: The full name, with the final dot.
       type: str
-    file:
-      description: A name for the zone's file, C(NAME.zone), or C(root.zone).
+    id:
+      description: The name, or with a view C(NAME@VIEW).
       type: str
-    records:
-      description: The canonical records of P(zone_records#filter) with the apex's NS, without the SOA.
-      type: list
-      elements: dict
+    file:
+      description: A name for the zone's file, C(NAME.zone), C(root.zone), or C(NAME.VIEW.zone).
+      type: str
+    text:
+      description:
+        - The canonical records of P(zone_records#filter), with those that are added and without the SOA, each
+          C(NAME TTL IN TYPE VALUE), with a newline between them and none at the end.
+      type: str
+    count:
+      description: The number of these records.
+      type: int
     ttl:
       description: The SOA's time to live in seconds.
       type: int
@@ -147,12 +195,18 @@ _value:
     digest:
       description: The SHA-256 of all of this, in hexadecimal.
       type: str
+    dnssec:
+      description: As it was given, if it was.
+      type: str
+    view:
+      description: As it was given, if it was.
+      type: str
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import dns.exception
@@ -164,8 +218,8 @@ from ansible.plugins.loader import filter_loader
 TIMES = {"ttl": (86400, 0), "refresh": (3600, 1), "retry": (900, 1), "expire": (2419200, 1), "minimum": (3600, 0)}
 MAX_TIME = 2**31 - 1
 VARIABLE = "site_zone_defaults"
-REQUIRED = {"name", "records"}
-POSSIBLE = REQUIRED | {"variable"}
+DS_TTL = 86400  # seconds, at most: a day after a change of the key, no resolver has the old DS
+POSSIBLE = {"name", "records", "text", "variable", "dnssec", "notify", "nameservers", "view"}
 FILE_NAME = re.compile(r"[a-z0-9_.-]+")
 
 
@@ -174,9 +228,22 @@ def full_name(text: Any, variable: str) -> str:
     if not isinstance(text, str) or not text.endswith("."):
         raise AnsibleFilterError(f"Edit {variable}: {text!r} is not a full name with its final dot")
     try:
-        return dns.name.from_text(text.lower()).to_text()
+        return dns.name.from_text(text, idna_codec=dns.name.IDNA_2008_Practical).canonicalize().to_text()
+    except dns.name.IDNAException as cause:
+        reason = cause.kwargs["idna_exception"]
+        raise AnsibleFilterError(f"Edit {variable}: {text!r} is not possible in IDNA 2008: {reason}") from cause
     except dns.exception.DNSException as cause:
         raise AnsibleFilterError(f"Edit {variable}: {text!r} is not a domain name: {cause}") from cause
+
+
+def server_names(names: Any, variable: str) -> list[str]:
+    """Check the names of a zone's servers."""
+    if not isinstance(names, list) or not names:
+        raise AnsibleFilterError(f"Edit {variable}: nameservers is {names!r}, not a list of at least one")
+    servers = [full_name(name, variable) for name in names]
+    if len(servers) > len(set(servers)):
+        raise AnsibleFilterError(f"Edit {variable}: nameservers has a server twice: {', '.join(servers)}")
+    return servers
 
 
 def complete_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
@@ -187,9 +254,7 @@ def complete_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
     if unknown := defaults.keys() - possible:
         given = ", ".join(sorted(map(str, unknown)))
         raise AnsibleFilterError(f"Edit {VARIABLE}: unknown: {given}; possible: {', '.join(sorted(possible))}")
-    names = defaults.get("nameservers")
-    if not isinstance(names, list) or not names:
-        raise AnsibleFilterError(f"Edit {VARIABLE}: nameservers is {names!r}, not a list of at least one")
+    servers = server_names(defaults.get("nameservers"), VARIABLE)
     times = {key: defaults.get(key, default) for key, (default, _) in TIMES.items()}
     for key, value in times.items():
         least = TIMES[key][1]
@@ -203,21 +268,18 @@ def complete_defaults(defaults: dict[str, Any]) -> dict[str, Any]:
             f"{times['refresh']} + {times['retry']}, so a secondary would give up before it has asked twice (RFC 1912 "
             "section 2.2)"
         )
-    servers = [full_name(name, VARIABLE) for name in names]
-    if len(servers) > len(set(servers)):
-        raise AnsibleFilterError(f"Edit {VARIABLE}: nameservers has a server twice: {', '.join(servers)}")
     rname = full_name(defaults.get("hostmaster"), VARIABLE)
     if "@" in rname:
         raise AnsibleFilterError(
             f"Edit {VARIABLE}: hostmaster {defaults['hostmaster']!r}: write a dot in place of the @ (RFC 1035)"
         )
-    return {**times, "mname": servers[0], "rname": rname, "nameservers": servers}
+    return {**times, "rname": rname, "nameservers": servers}
 
 
 def check_zone(given: Any) -> None:
     """Check the shape of a zone."""
-    if not isinstance(given, dict) or not given.keys() >= REQUIRED:
-        raise AnsibleFilterError(f"Edit site_zones: {given!r} is not a dictionary with name and records")
+    if not isinstance(given, dict) or "name" not in given:
+        raise AnsibleFilterError(f"Edit site_zones: {given!r} is not a dictionary with a name")
     if unknown := given.keys() - POSSIBLE:
         names = ", ".join(sorted(map(str, unknown)))
         raise AnsibleFilterError(
@@ -225,45 +287,131 @@ def check_zone(given: Any) -> None:
         )
 
 
-def dns_zones(zones: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dict[str, Any]]:
+def zone_name(given: dict[str, Any], variable: str) -> str:
+    """Give a zone's full name, which must be a file's name too."""
+    name = given["name"]
+    if not isinstance(name, str) or not name:
+        raise AnsibleFilterError(f"Edit {variable}: the zone's name {name!r} is not a string of at least one character")
+    origin = full_name(name if name.endswith(".") else f"{name}.", variable)
+    if not FILE_NAME.fullmatch(origin):
+        raise AnsibleFilterError(
+            f"Edit {variable}: the zone {origin} cannot give its name to a file; letters, digits, hyphens, "
+            "underscores and dots can"
+        )
+    return origin
+
+
+def file_name(origin: str, view: str = "") -> str:
+    """Name the file of a zone."""
+    return f"{origin.rstrip('.') or 'root'}{view and f'.{view}'}.zone"
+
+
+def name_zones(zones: list[Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Give each zone by its view and its full name, once the shapes and the names are checked."""
+    named: dict[str, dict[str, dict[str, Any]]] = {}
+    files: dict[str, str] = {}
+    for given in zones:
+        check_zone(given)
+        variable, view = given.get("variable", "site_zones"), given.get("view", "")
+        origin = zone_name(given, variable)
+        file = file_name(origin, view)
+        other = files.setdefault(file, origin)
+        if origin in named.setdefault(view, {}):
+            raise AnsibleFilterError(f"Edit {variable}: the zone {origin} is there twice")
+        if other != origin:
+            raise AnsibleFilterError(f"Edit {variable}: the zones {other} and {origin} would have one file, {file}")
+        named[view][origin] = given
+    return named
+
+
+def zones_above(name: str, zones: Iterable[str]) -> Iterator[str]:
+    """Give those of the zones that a name is below."""
+    above = dns.name.from_text(name)
+    while above != dns.name.root:
+        above = above.parent()
+        if (text := above.to_text()) in zones:
+            yield text
+
+
+def parents(names: Iterable[str]) -> dict[str, str]:
+    """Give each zone that is below another one its parent, the closest one above it."""
+    zones = {dns.name.from_text(name): name for name in names}
+    found: dict[str, str] = {}
+    for zone, name in zones.items():
+        while zone != dns.name.root:
+            zone = zone.parent()
+            if zone in zones:
+                found[name] = zones[zone]
+                break
+    return found
+
+
+def name_servers(name: str, servers: list[str], ttl: int) -> list[dict[str, Any]]:
+    """Make the NS records of a zone."""
+    return [{"name": name, "type": "NS", "value": server, "ttl": ttl} for server in servers]
+
+
+def find_delegations(
+    named: dict[str, Any], children: list[str], servers: list[str], ttl: int, ds: dict[str, list[str]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Give by zone the NS and DS records of the zones below it."""
+    delegations: dict[str, list[dict[str, Any]]] = {origin: [] for origin in named}
+    for child, origin in parents([*named, *children]).items():
+        delegations.setdefault(origin, []).extend(name_servers(child, servers, ttl))
+    for name, values in ds.items():
+        for origin in zones_above(name, named):
+            delegations[origin] += [
+                {"name": name, "type": "DS", "value": value, "ttl": min(DS_TTL, ttl)} for value in values
+            ]
+    return delegations
+
+
+def complete_zone(
+    origin: str, given: dict[str, Any], common: dict[str, Any], servers: list[str], delegations: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Complete one zone from what it has in common with the others."""
+    variable, records, ttl = given.get("variable", "site_zones"), given.get("records", []), common["ttl"]
+    if not isinstance(records, list):
+        raise AnsibleFilterError(f"Edit {variable}: zone {origin}: the records are {type(records).__name__}, not a list")
+    if "nameservers" in given:
+        servers = server_names(given["nameservers"], variable)
+    lines = filter_loader.get("zone_records").j2_function(
+        [*records, *name_servers(origin, servers, ttl)],
+        origin,
+        ttl,
+        variable,
+        text=given.get("text", ""),
+        delegations=delegations,
+        lines=True,
+    )
+    name, text = origin.rstrip(".") or ".", "\n".join(lines)
+    zone = {"name": name, "origin": origin, "count": len(lines), "mname": servers[0], **common}
+    digest = hashlib.sha256(f"{json.dumps(zone, sort_keys=True)}\n{text}".encode()).hexdigest()
+    view = given.get("view", "")
+    zone |= {"id": f"{name}@{view}" if view else name, "file": file_name(origin, view)}
+    return zone | {"text": text, "digest": digest} | {key: given[key] for key in ("dnssec", "view") if key in given}
+
+
+def dns_zones(
+    zones: list[dict[str, Any]],
+    defaults: dict[str, Any],
+    children: Sequence[str] = (),
+    ds: dict[str, list[str]] | None = None,
+) -> list[dict[str, Any]]:
     """Complete the zones from what they have in common."""
     if not isinstance(zones, list):
         raise AnsibleFilterError(f"Edit site_zones: the zones are {type(zones).__name__}, not a list")
-    zone_records = filter_loader.get("zone_records").j2_function
     common = complete_defaults(defaults)
     servers = common.pop("nameservers")
-    complete: dict[str, dict[str, Any]] = {}
-    for given in zones:
-        check_zone(given)
-        variable, name, records = given.get("variable", "site_zones"), given["name"], given["records"]
-        if not isinstance(name, str) or not name:
-            raise AnsibleFilterError(
-                f"Edit {variable}: the zone's name {name!r} is not a string of at least one character"
-            )
-        origin = full_name(name if name.endswith(".") else f"{name}.", variable)
-        if not FILE_NAME.fullmatch(origin):
-            raise AnsibleFilterError(
-                f"Edit {variable}: the zone {origin} cannot give its name to a file; letters, digits, hyphens, "
-                "underscores and dots can"
-            )
-        if not isinstance(records, list):
-            raise AnsibleFilterError(
-                f"Edit {variable}: zone {origin}: the records are {type(records).__name__}, not a list"
-            )
-        file = f"{origin.rstrip('.') or 'root'}.zone"
-        if file in complete:
-            other = complete[file]["origin"]
-            raise AnsibleFilterError(
-                f"Edit {variable}: the zone {origin} is there twice"
-                if other == origin
-                else f"Edit {variable}: the zones {other} and {origin} would have one file, {file}"
-            )
-        apex = [{"name": origin, "type": "NS", "value": server} for server in servers]
-        records = zone_records([*records, *apex], origin, common["ttl"], variable)
-        zone = {"name": origin.rstrip(".") or ".", "origin": origin, "file": file, "records": records, **common}
-        zone["digest"] = hashlib.sha256(json.dumps(zone, sort_keys=True).encode()).hexdigest()
-        complete[file] = zone
-    return list(complete.values())
+    dynamic = [full_name(name if str(name).endswith(".") else f"{name}.", "children") for name in children]
+    ds = {full_name(name, "ds"): values for name, values in (ds or {}).items()}
+    complete = []
+    for view, named in name_zones(zones).items():
+        delegations = find_delegations(named, [] if view else dynamic, servers, common["ttl"], ds)
+        complete += [
+            complete_zone(origin, given, common, servers, delegations[origin]) for origin, given in named.items()
+        ]
+    return complete
 
 
 class FilterModule:

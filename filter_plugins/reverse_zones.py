@@ -19,7 +19,7 @@ description:
     RFC 2317 section 4. Resolvers find it once the owner of V(2.0.192.in-addr.arpa) delegates it and adds a CNAME for
     each address, such as V(65) to V(65.64-26). The hyphen is what that section advises in place of the slash of its
     examples, and a zone's name can then be a file's. A zone for each address would need as many delegations."
-positional: hosts, domain, variable, hosts_variable
+positional: hosts, domain, variable, hosts_variable, dynamic
 options:
   _input:
     description: The networks in CIDR notation, IPv4 and IPv6, with a prefix length of at least 1.
@@ -58,10 +58,24 @@ options:
     description: The variable that a person has to edit when a host is wrong; errors name it.
     type: str
     default: site_hosts
+  dynamic:
+    description:
+      - Networks inside of the input's, in CIDR notation, whose names come by dynamic updates. Errors name the variable
+        C(site_dynamic_networks).
+      - They are zones of their own, which have the names that this filter gives to such networks, and are not
+        returned. P(dns_zones#filter) delegates them. A zone that is inside of such a network is left out.
+      - For an IPv4 network longer than /24, the zone that holds it gets a C(CNAME) for each address to the same octet
+        in the network's zone, as in RFC 2317. The addresses of a network inside of one that is longer than /24
+        itself are found once the owner of the zone above delegates both.
+    type: list
+    elements: str
+    default: []
 notes:
   - "Refused: what is not a network in CIDR notation; host bits that are set, where the error suggests the right
     network; a prefix length of 0; networks that overlap; a host without names or addresses, or whose first name is a
-    wildcard; an address that two names claim."
+    wildcard; an address that two names claim; a dynamic network that
+    is in none of the networks, is one of them, or overlaps with another dynamic one; a host with an address in a
+    dynamic network."
 seealso:
   - plugin: host_records
     plugin_type: filter
@@ -99,6 +113,16 @@ EXAMPLES = r"""
       - 5.18.198.in-addr.arpa
       - 6.18.198.in-addr.arpa
       - 7.18.198.in-addr.arpa
+
+- name: Point at the names that a DHCP server gives to a part of a network
+  ansible.builtin.assert:
+    that: "['192.0.2.0/24'] | reverse_zones([], 'st.um', dynamic=['192.0.2.252/31']) == zones"
+  vars:
+    zones:
+      - name: 2.0.192.in-addr.arpa
+        records:
+          - {name: "252", type: CNAME, value: 252.252-31.2.0.192.in-addr.arpa.}
+          - {name: "253", type: CNAME, value: 253.252-31.2.0.192.in-addr.arpa.}
 """
 
 RETURN = r"""
@@ -111,7 +135,9 @@ _value:
       description: The zone's name, without the dot at its end.
       type: str
     records:
-      description: The C(PTR) records in the order of their addresses, as P(zone_records#filter) takes them.
+      description:
+        - The C(PTR) records in the order of their addresses, then the C(CNAME) records in theirs, as
+          P(zone_records#filter) takes them.
       type: list
       elements: dict
       contains:
@@ -119,10 +145,11 @@ _value:
           description: The name relative to the zone; V(@) in the zone of a single address.
           type: str
         type:
-          description: C(PTR).
+          description: C(PTR) or C(CNAME).
           type: str
         value:
-          description: The host's first name, absolute and in lower case.
+          description:
+            - The host's first name, or the name of the address in the dynamic zone, absolute and in lower case.
           type: str
 """
 
@@ -135,6 +162,7 @@ from ansible.errors import AnsibleFilterError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+DYNAMIC = "site_dynamic_networks"
 
 
 def parse_network(text: Any) -> Network:
@@ -165,6 +193,17 @@ def parse_networks(networks: Any) -> list[Network]:
     return parsed
 
 
+def parse_dynamic(dynamic: Any, networks: list[Network]) -> list[Network]:
+    """Read dynamic networks, each of which is a part of a network."""
+    parsed = parse_networks(dynamic)
+    for part in parsed:
+        if part in networks:
+            raise ValueError(f"network {part} is a whole network, only a part of one can be dynamic")
+        if not any(part.version == network.version and part.subnet_of(network) for network in networks):
+            raise ValueError(f"network {part} is in none of the networks")
+    return parsed
+
+
 def parse_host(host: Any, domain: str) -> tuple[str, list[Address]]:
     """Give the absolute name that a host's addresses map to, and the addresses."""
     if not isinstance(host, dict):
@@ -182,7 +221,7 @@ def parse_host(host: Any, domain: str) -> tuple[str, list[Address]]:
     return name, [ipaddress.ip_address(text) for text in host["addresses"]]
 
 
-def parse_hosts(hosts: Any, domain: Any) -> list[tuple[Address, str]]:
+def parse_hosts(hosts: Any, domain: Any, dynamic: list[Network]) -> list[tuple[Address, str]]:
     """Give each address and the name that it maps to, sorted by address."""
     if not isinstance(domain, str) or not domain:
         raise ValueError(f"domain {domain!r} is not the name of a zone")
@@ -196,6 +235,8 @@ def parse_hosts(hosts: Any, domain: Any) -> list[tuple[Address, str]]:
             for address in addresses:
                 if target.setdefault(address, name) != name:
                     raise ValueError(f"{address} is the address of {target[address]} too")
+                if network := next((network for network in dynamic if address in network), None):
+                    raise ValueError(f"{address} is in {network}, which {DYNAMIC} gives to dynamic updates")
         except ValueError as cause:
             raise ValueError(f"{label}: {cause}") from cause
     return sorted(target.items(), key=lambda item: (item[0].version, item[0]))
@@ -207,9 +248,14 @@ def split_pointer(address: Address, below: int) -> tuple[str, str]:
     return ".".join(labels[:below]) or "@", ".".join(labels[below:])
 
 
+def is_classless(network: Network) -> bool:
+    """Tell if a network has a zone with a name of its own, as in RFC 2317."""
+    return network.version == 4 and 24 < network.prefixlen < 32
+
+
 def cut(network: Network) -> Iterator[tuple[str, Network, int]]:
     """Give the zones of a network: the name, the addresses, and how many labels these have below the name."""
-    if network.version == 4 and 24 < network.prefixlen < 32:
+    if is_classless(network):
         octet, parent = split_pointer(network.network_address, 1)
         yield f"{octet}-{network.prefixlen}.{parent}", network, 1
         return
@@ -220,8 +266,34 @@ def cut(network: Network) -> Iterator[tuple[str, Network, int]]:
         yield split_pointer(part.network_address, below)[1], part, below
 
 
+def pointers(part: Network, below: int, targets: list[tuple[Address, str]]) -> list[dict[str, str]]:
+    """Make the PTR records of a zone."""
+    return [
+        {"name": split_pointer(address, below)[0], "type": "PTR", "value": target}
+        for address, target in targets
+        if address in part
+    ]
+
+
+def aliases(part: Network, below: int, dynamic: list[Network]) -> list[dict[str, str]]:
+    """Make the CNAME records of a zone, which lead into the zones of dynamic networks (RFC 2317 section 4)."""
+    return [
+        {"name": split_pointer(address, below)[0], "type": "CNAME", "value": f"{split_pointer(address, 1)[0]}.{zone}."}
+        for network in dynamic
+        if network.version == part.version and network.subnet_of(part)
+        for zone, addresses, _ in cut(network)
+        if is_classless(network)
+        for address in addresses
+    ]
+
+
 def reverse_zones(
-    networks: Any, hosts: Any, domain: Any, variable: str = "site_networks", hosts_variable: str = "site_hosts"
+    networks: Any,
+    hosts: Any,
+    domain: Any,
+    variable: str = "site_networks",
+    hosts_variable: str = "site_hosts",
+    dynamic: Any = (),
 ) -> list[dict[str, Any]]:
     """Make the reverse zones of networks, with the PTR records of hosts."""
     try:
@@ -229,20 +301,19 @@ def reverse_zones(
     except ValueError as cause:
         raise AnsibleFilterError(f"Edit {variable}: {cause}") from cause
     try:
-        targets = parse_hosts(hosts, domain)
+        parts = parse_dynamic(list(dynamic) if isinstance(dynamic, tuple) else dynamic, parsed)
+    except ValueError as cause:
+        raise AnsibleFilterError(f"Edit {DYNAMIC}: {cause}") from cause
+    try:
+        targets = parse_hosts(hosts, domain, parts)
     except ValueError as cause:
         raise AnsibleFilterError(f"Edit {hosts_variable}: {cause}") from cause
+    apart = {name for network in parts for name, _, _ in cut(network)}
     return [
-        {
-            "name": name,
-            "records": [
-                {"name": split_pointer(address, below)[0], "type": "PTR", "value": target}
-                for address, target in targets
-                if address in part
-            ],
-        }
+        {"name": name, "records": pointers(part, below, targets) + aliases(part, below, parts)}
         for network in parsed
         for name, part, below in cut(network)
+        if name not in apart
     ]
 
 

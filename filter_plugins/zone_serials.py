@@ -12,14 +12,15 @@ description:
 positional: seen, date
 options:
   _input:
-    description: The zones, each with C(name) and C(digest). Other keys are passed on.
+    description: The zones, each with C(id) and C(digest). Other keys are passed on.
     type: list
     elements: dict
     required: true
   seen:
     description:
-      - By the zone's name, a dictionary with C(file), the digest and the serial of the zone's file or none, and
-        C(served), the list of the serials that its servers answered, as the module M(zone_state) returns it.
+      - By the zone's C(id), a dictionary with C(file), the digest and the serial of the zone's file or none, C(served),
+        the list of the serials that its servers answered, and C(signed), the serial that the primary serves if it signs
+        the zone, else none, as the module M(zone_state) returns it.
     type: dict
     required: true
   date:
@@ -27,7 +28,7 @@ options:
     type: str
     required: true
 notes:
-  - "Refused: a zone without name and digest, or of which nothing was seen; what P(zone_serial#filter) refuses. Errors
+  - "Refused: a zone without id and digest, or of which nothing was seen; what P(zone_serial#filter) refuses. Errors
     name the zone."
 seealso:
   - plugin: zone_serial
@@ -42,8 +43,8 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: (zones | zone_serials(seen, '20261121'))[0].serial == 2026112205
   vars:
-    zones: [{name: st.um, digest: abc}]
-    seen: {st.um: {file: null, served: [2026112204]}}
+    zones: [{id: st.um, digest: abc}]
+    seen: {st.um: {file: null, served: [2026112204], signed: null}}
 """
 
 RETURN = r"""
@@ -55,6 +56,12 @@ _value:
     serial:
       description: The serial, 0 to 4294967295.
       type: int
+    before:
+      description: The serial in the zone's file, none if there is no such file.
+      type: int
+    moves:
+      description: Whether the zone takes another serial than its file has.
+      type: bool
 """
 
 from collections.abc import Callable
@@ -73,18 +80,19 @@ def zone_serials(zones: list[dict[str, Any]], seen: dict[str, Any], date: str) -
     zone_serial = filter_loader.get("zone_serial").j2_function
     complete = []
     for zone in zones:
-        if not isinstance(zone, dict) or not zone.keys() >= {"name", "digest"}:
-            raise AnsibleFilterError(f"{zone!r} is not a zone with name and digest, as dns_zones returns it")
-        state = seen.get(zone["name"])
-        if not isinstance(state, dict) or state.keys() != {"file", "served"}:
+        if not isinstance(zone, dict) or not zone.keys() >= {"id", "digest"}:
+            raise AnsibleFilterError(f"{zone!r} is not a zone with id and digest, as dns_zones returns it")
+        state = seen.get(zone["id"])
+        if not isinstance(state, dict) or state.keys() != {"file", "served", "signed"}:
             raise AnsibleFilterError(
-                f"Zone {zone['name']}: {state!r} is not a dictionary of file and served, as zone_state returns it"
+                f"Zone {zone['id']}: {state!r} is not a dictionary of file, served and signed, as zone_state returns it"
             )
         try:
-            serial = zone_serial(zone["digest"], state["file"], state["served"], date=date)
+            serial = zone_serial(zone["digest"], state["file"], state["served"], signed=state["signed"], date=date)
         except AnsibleFilterError as cause:
-            raise AnsibleFilterError(f"Zone {zone['name']}: {cause}") from cause
-        complete.append({**zone, "serial": serial})
+            raise AnsibleFilterError(f"Zone {zone['id']}: {cause}") from cause
+        before = state["file"] and state["file"]["serial"]
+        complete.append({**zone, "serial": serial, "before": before, "moves": serial != before})
     return complete
 
 

@@ -25,7 +25,7 @@ options:
     description:
       - V(present) makes the files be as described.
       - V(original) gives every path that earlier runs have touched its first content, owner, group and mode again, or
-        removes it if it was not there. Then O(files), O(absent) and O(keep) must not be given.
+        removes it if it was not there. Then O(files), O(absent), O(discard) and O(keep) must not be given.
     type: str
     choices: [present, original]
     default: present
@@ -75,10 +75,29 @@ options:
         description: The content is shown nowhere. See the notes.
         type: bool
         default: false
+      initial:
+        description:
+          - The file is only made where there is none, and then belongs to the service, which writes to it. It is not
+            taken back if the change fails, as the service may have written to it by then.
+        type: bool
+        default: false
+      undo:
+        description:
+          - The text that takes the place of the new one, instead of the old text, if the change is undone. For files whose
+            old version the service would not take, such as a zone with a serial that is less than the one before.
+        type: str
+      stale:
+        description:
+          - Absolute paths of files that the service has made from the old version of this one, such as a zone's journal. They
+            are removed just before it is replaced, and do not come back.
+        type: list
+        elements: str
+        default: []
       reload:
         description:
           - A command to be used instead of O(reload) when this file has changed.
-          - It is only used when each of the changed files has one; otherwise O(reload) serves for all of them.
+          - It is only used when each of the changed files has one, and these are at most ten different ones; otherwise
+            O(reload) serves for all of them.
         type: list
         elements: str
   absent:
@@ -88,8 +107,15 @@ options:
     type: list
     elements: str
     default: []
+  discard:
+    description:
+      - Absolute paths or globs of files that the service has made by itself and no longer needs. They are removed at the
+        end, when the new configuration is proven, and never come back.
+    type: list
+    elements: str
+    default: []
   keep:
-    description: Absolute paths or globs that O(absent) does not touch.
+    description: Absolute paths or globs that O(absent) and O(discard) do not touch.
     type: list
     elements: str
     default: []
@@ -218,6 +244,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 ENABLED = ("enabled", "static", "alias", "indirect", "transient")
 LOCK_TIMEOUT = 60
+MAX_SHOWN = 200  # characters of a command in a message
+OWN_RELOADS = 10  # more commands of single files than these take longer than the one for all
 # Mounts the pairs COPY REAL, leaves the mark $0 to say that it could, and becomes the checker.
 IN_NAMESPACE = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit; shift 2; done; shift; : >"$0" && exec "$@"'
 
@@ -363,6 +391,12 @@ def run(argv: Iterable[str], timeout: float | None = None) -> tuple[int, str]:
         return code, (output.read().decode(errors="replace") + words).strip()
 
 
+def shown(argv: Iterable[str]) -> str:
+    """Return a command for a message, cut off where it is a whole script."""
+    words = shlex.join(argv)
+    return words if len(words) <= MAX_SHOWN else f"{words[:MAX_SHOWN]}..."
+
+
 def name_of(find: Callable[[int], Any], number: int) -> str:
     """Return the name of a user or group, or its number where it has none."""
     try:
@@ -395,6 +429,7 @@ class Transaction:
         self.record: dict[str, Any] = {"active": None, "directories": [], "paths": {}}  # the journal
         self.files: dict[str, dict[str, Any]] = {}  # path: what the task says of it
         self.changes: dict[str, tuple[State, State]] = {}  # path: what is there, what is wanted
+        self.kept: set[str] = set()  # what `absent` and `discard` do not touch
         self.unknown: list[str] = []  # users and groups that this host does not have
         self.disturbed = False  # whether the service may run with anything but the old files
         self.finishing = False  # whether it is too late to be interrupted
@@ -430,8 +465,10 @@ class Transaction:
         result = {"changed": False, "actions": self.actions, "recovered": self.disturbed}
         if self.diff:
             result["diff"] = [self.difference(path) for path in self.changes]
-        if self.changes or record or not (active and enabled):
+        discards = [path for path in expand(self.params["discard"]) if path not in self.kept]
+        if self.changes or record or discards or not (active and enabled):
             result["changed"] = True
+        if self.changes or record or not (active and enabled):
             try:
                 self.change(active, enabled)
             except BaseException as error:
@@ -439,6 +476,10 @@ class Transaction:
                 if self.check_mode or not os.path.exists(self.journal):
                     raise ServiceError(f"{cause}\nNothing is changed.") from error
                 raise ServiceError(self.revert(cause)) from error
+        for path in discards:
+            self.actions.append(f"discarded {path}")
+            if not self.check_mode:
+                put(path, NOTHING)
         if self.params["state"] == "original" and not self.check_mode and (original := load(self.original)):
             self.undo(original)  # only directories are left to be removed
             put(self.original, NOTHING)
@@ -460,8 +501,22 @@ class Transaction:
             wanted[path] = State("file", data, uid, gid, file["mode"])
         if self.unknown and not self.check_mode:
             raise ServiceError("; ".join(self.unknown))
-        kept = {*wanted, *expand(self.params["keep"])}
-        return wanted | {path: NOTHING for path in expand(self.params["absent"]) if path not in kept}
+        self.kept = {*wanted, *expand(self.params["keep"])}
+        wanted = {path: look(path) if self.is_initial(path) and os.path.lexists(path) else state for path, state in wanted.items()}
+        return wanted | {path: NOTHING for path in expand(self.params["absent"]) if path not in self.kept}
+
+    def stale(self, path: str) -> list[str]:
+        """Return the files that go when a path changes."""
+        return [real(old) for old in self.files.get(path, {}).get("stale") or []]
+
+    def is_initial(self, path: str) -> bool:
+        """Return whether this is a file that is only made where there is none."""
+        return bool(self.files.get(path, {}).get("initial"))
+
+    def undone(self, path: str, have: State) -> dict[str, Any]:
+        """Return what is to be at a path if the change is undone."""
+        text = self.files.get(path, {}).get("undo")
+        return (have if text is None or have.kind != "file" else have._replace(data=text))._asdict()
 
     def number(self, path: str, kind: str, find: Callable[[str], Any], name: str) -> int:
         """Return the number of the user or group, given by name or number, that is to have a file."""
@@ -494,6 +549,8 @@ class Transaction:
         if not self.check_mode:
             self.begin()
             for path, (_, want) in self.changes.items():
+                for stale in self.stale(path):
+                    put(stale, NOTHING)
                 place(path, want)
         if unchecked and self.check_mode:
             self.actions.append(f"not checked: {unchecked}")
@@ -545,7 +602,7 @@ class Transaction:
     def judge(self, code: int, words: str) -> None:
         """Fail if the checker refused the files."""
         if code:
-            check = shlex.join(self.params["check"])
+            check = shown(self.params["check"])
             raise ServiceError(f"{check} refuses the new configuration (exit status {code}):\n{self.redact(words)}")
 
     def begin(self) -> None:
@@ -554,15 +611,18 @@ class Transaction:
         made = [path for path, (_, want) in self.changes.items() if want != NOTHING]
         folders = [folder for path in made for folder in missing_folders(path)]
         original = load(self.original) or {"directories": [], "paths": {}}
-        for name, record in ((self.original, original), (self.journal, self.record)):
-            record["paths"] = paths | record["paths"]
+        stale = {old: NOTHING._asdict() for path in self.changes for old in self.stale(path)}
+        undone = stale | {path: self.undone(path, have) for path, (have, _) in self.changes.items() if not self.is_initial(path)}
+        for name, record, before in ((self.original, original, paths), (self.journal, self.record, undone)):
+            record["paths"] = before | record["paths"]
             record["directories"] = sorted({*folders, *record["directories"]})
             put(name, State("file", json.dumps(record, indent=1, sort_keys=True), os.geteuid(), os.getegid(), "0600"))
 
     def undo(self, record: dict[str, Any]) -> None:
         """Put back what a journal holds; doing so again changes nothing."""
         try:
-            for path, state in record["paths"].items():
+            removed_first = sorted(record["paths"].items(), key=lambda item: item[1]["kind"] != NOTHING.kind)
+            for path, state in removed_first:
                 place(path, State(**state))
         except (OSError, ServiceError) as error:
             keeps = f"{self.journal} keeps them for the next run"
@@ -577,10 +637,10 @@ class Transaction:
         if any(path.startswith("/etc/systemd/") for path in touched):
             self.command(["systemctl", "daemon-reload"])
         if how == "reload":
-            own = [self.files.get(path, {}).get("reload") for path in touched]
-            commands = [self.params["reload"]] if self.params["reload"] and not all(own) else own
-            for argv in dict.fromkeys(tuple(argv) for argv in commands if argv):
-                self.command(argv, f"reloaded: {shlex.join(argv)}")
+            own = dict.fromkeys(tuple(self.files.get(path, {}).get("reload") or ()) for path in touched)
+            general = self.params["reload"] and (() in own or len(own) > OWN_RELOADS)
+            for argv in [self.params["reload"]] if general else filter(None, own):
+                self.command(argv, f"reloaded: {shown(argv)}")
         else:
             if how == "start" and not self.check_mode:
                 run(["systemctl", "reset-failed", self.unit])  # a unit that failed too often is not started otherwise
@@ -595,7 +655,7 @@ class Transaction:
         if not self.check_mode:
             code, words = run(argv)
             if code:
-                raise ServiceError(f"{shlex.join(argv)} failed (exit status {code}):\n{self.redact(words)}")
+                raise ServiceError(f"{shown(argv)} failed (exit status {code}):\n{self.redact(words)}")
 
     def probe(self) -> None:
         """Wait until the service works."""
@@ -607,7 +667,7 @@ class Transaction:
                 return
             if time.monotonic() + 0.1 > deadline:
                 limit = f"for {self.params['probe_timeout']:g} s (exit status {code})"
-                raise ServiceError(f"the probe {shlex.join(argv)} failed {limit}:\n{self.redact(words)}")
+                raise ServiceError(f"the probe {shown(argv)} failed {limit}:\n{self.redact(words)}")
             time.sleep(0.1)
 
     def revert(self, cause: str) -> str:
@@ -673,9 +733,9 @@ def main() -> None:
     """Run as an Ansible module; the action plugin has checked the arguments and filled in their defaults."""
     text, words, flag = {"type": "str"}, {"type": "list", "elements": "str"}, {"no_log": False}
     file = dict.fromkeys(("path", "owner", "group", "mode"), text) | {"reload": words, "content": text | flag}
-    file["secret_content"] = {"type": "str", "no_log": True}
+    file |= {"undo": text | flag, "stale": words, "secret_content": {"type": "str", "no_log": True}, "initial": {"type": "bool"}}
     spec = dict.fromkeys(("name", "state", "unit", "state_dir"), text)
-    spec |= dict.fromkeys(("absent", "keep", "check", "reload", "probe"), words)
+    spec |= dict.fromkeys(("absent", "discard", "keep", "check", "reload", "probe"), words)
     spec |= {"files": {"type": "list", "elements": "dict", "options": file}, "probe_timeout": {"type": "float"}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, no_log=True)
     os.environ.update(LC_ALL="C", PATH=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin")

@@ -7,26 +7,85 @@ short_description: Look at zones' serials, in the files and as they are served, 
 description:
   - Reads the serial and the content's digest from each zone's file on this host, and asks every server for the zone's
     SOA record, as anybody would (RFC 1035, no recursion, UDP).
+  - Of a zone that is signed it returns the DS records that its parent ought to have, from its CDS records (RFC 7344),
+    or, as long as there are none, from its DNSKEY records with the SEP flag (RFC 4034).
   - Nothing is changed on the host or on a server.
   - With O(wait), it is a gate. It ends when every server serves, with authority, the serial that the first server
-    serves, and that is not behind the file's (RFC 1982); it fails, and names the servers that do not, when the time is
-    over. In check mode it does not wait.
+    serves, and that is not behind the file's (RFC 1982), with signatures if the zone is to have any; it fails, and
+    names the servers that do not, when the time is over. In check mode it does not wait.
 options:
   zones:
-    description: The name of each zone's file, by the zone's name.
-    type: dict
+    description: The zones.
+    type: list
+    elements: dict
     required: true
+    suboptions:
+      name:
+        description: The zone's name, with or without the final dot.
+        type: str
+        required: true
+      file:
+        description: The name of the zone's file. A zone without one is only asked for.
+        type: str
+      id:
+        description: What the zone is called in the results, where a server has more than one of a name, in several views.
+        type: str
+      address:
+        description: Where the first server is asked for it, if not at its own address, as that leads to another view.
+        type: str
+      key:
+        description: The name of the TSIG key that leads every server to the zone's view.
+        type: str
+      kind:
+        description:
+          - V(static), its content is that of its file; V(dynamic), it lives by updates (RFC 2136), and if it has no file
+            here, its records are fetched from another server that has them, so that a lost primary does not lose them;
+            V(secondary), it comes from somebody else.
+        type: str
+        choices: [static, dynamic, secondary]
+        default: static
+      signed:
+        description: Whether the zone has to be signed before the gate opens.
+        type: bool
+        default: false
+      ds:
+        description: Whether its DS records are wanted.
+        type: bool
+        default: true
   directory:
     description: The folder of the zone files.
     type: path
     required: true
   servers:
-    description:
-      - The zones' servers, at least one, each a dictionary with C(name), for messages, and C(addresses), a list. The
-        first one is the primary. Other keys are left alone.
+    description: The zones' servers, the primary first. Without any, nobody is asked.
     type: list
     elements: dict
-    required: true
+    default: []
+    suboptions:
+      name:
+        description: The server's name, for messages.
+        type: str
+        required: true
+      addresses:
+        description: The server's addresses, all of which are asked.
+        type: list
+        elements: str
+        required: true
+      names:
+        description: The server's names in the DNS, which do not matter here.
+        type: list
+        elements: str
+  keys:
+    description:
+      - The secrets of TSIG keys (HMAC-SHA-256, in base64) by their names. The key with a server's name opens transfers from
+        it.
+    type: dict
+    default: {}
+  texts:
+    description: The O(zones[].id) of the zones whose records in the file are returned.
+    type: list
+    elements: str
+    default: []
   port:
     description: The servers' port.
     type: int
@@ -48,7 +107,7 @@ attributes:
 EXAMPLES = r"""
 - name: Wait until every server has the news
   zone_state:
-    zones: {st.um: st.um.zone}
+    zones: [{name: st.um, file: st.um.zone, signed: true}]
     directory: /var/lib/bind
     servers:
       - {name: primary, addresses: [127.0.0.1]}
@@ -59,8 +118,25 @@ EXAMPLES = r"""
 RETURN = r"""
 zones:
   description: >-
-    By zone, C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it is not ours), and
-    C(served), the serials that were answered.
+    By zone's O(zones[].id), C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it is not ours),
+    C(served), the serials that were answered, and C(signed), the primary's serial if what it serves is signed, else
+    null.
+  type: dict
+  returned: success
+ds:
+  description: >-
+    By the full name of a zone that the first server serves signed, the values of its DS records, sorted; for those of
+    which they are wanted.
+  type: dict
+  returned: success
+texts:
+  description: By zone, the lines of its file, for those of O(texts) that have one.
+  type: dict
+  returned: success
+recovered:
+  description: >-
+    By the name of a dynamic zone that has no file here and that another server serves, its C(serial) and its records,
+    C(text), without those of a signer.
   type: dict
   returned: success
 date:
@@ -71,24 +147,45 @@ date:
 
 import re
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 try:
+    import dns.dnssec
     import dns.exception
     import dns.flags
     import dns.message
+    import dns.name
     import dns.query
     import dns.rdatatype
+    import dns.tsig
+    import dns.zone
+    from dns.rdatatype import RdataType
 except ImportError:
     dns = None
 
 DIGEST = re.compile(r"^; content (\S+)$", re.MULTILINE)
 SERIAL = re.compile(r" IN SOA \S+ \S+ (\d+) ")
+SHA256 = 2  # DS digest type (RFC 4509)
+SEP = 1  # DNSKEY flag (RFC 4034 2.1.1)
+# Where BIND notes how far it is with signing a zone, and how long such a note on a key is.
+SIGNING_NOTES, KEY_NOTE = 65534, 5
+MOST = 20  # disagreements in a message
+SIGNERS = ("CDNSKEY", "CDS", "DNSKEY", "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65534")
+
+
+class Answer(NamedTuple):
+    """What a server says of a zone: its serial, none if it does not serve the zone, and whether that is signed."""
+
+    server: str
+    serial: int | None
+    signed: bool
 
 
 def read_zone_file(path: Path) -> dict | None:
@@ -104,14 +201,11 @@ def read_zone_file(path: Path) -> dict | None:
 
 def endpoints(servers: list[dict]) -> list[tuple[str, str]]:
     """Give a label for messages and the address of each address of the servers."""
-    if not servers:
-        raise ValueError("servers is empty, and a zone has at least one")
     found = []
     for server in servers:
-        addresses = server.get("addresses")
-        if "name" not in server or not isinstance(addresses, list) or not addresses:
-            raise ValueError(f"servers: {server!r} is not a dictionary with name and addresses")
-        for address in addresses:
+        if not server["addresses"]:
+            raise ValueError(f"servers: {server['name']} has no addresses")
+        for address in server["addresses"]:
             try:
                 ip_address(address)
             except ValueError as cause:
@@ -120,17 +214,77 @@ def endpoints(servers: list[dict]) -> list[tuple[str, str]]:
     return found
 
 
-def ask_serial(zone: str, address: str, port: int, timeout: float) -> int | None:
-    """Return the serial that a server serves with authority, or None if it does not answer so."""
-    query = dns.message.make_query(zone, dns.rdatatype.SOA)
-    query.flags &= ~dns.flags.RD
-    try:
-        answer = dns.query.udp(query, address, timeout=timeout, port=port, ignore_unexpected=True)
-    except (dns.exception.DNSException, OSError):
-        return None
-    if not answer.flags & dns.flags.AA:
-        return None
-    return next((rrset[0].serial for rrset in answer.answer if rrset.rdtype == dns.rdatatype.SOA), None)
+class Way(NamedTuple):
+    """A zone, where it is asked for, and with which TSIG key."""
+
+    zone: str
+    address: str
+    key: "dns.tsig.Key | None"
+
+
+class Asker:
+    """Asks name servers questions."""
+
+    def __init__(self, port: int, timeout: float) -> None:
+        """Remember where and how long."""
+        self.port = port
+        self.timeout = timeout
+
+    def ask(self, way: Way, rdtype: int) -> "dns.message.Message | None":
+        """Return a server's answer if it has authority, else None."""
+        query = dns.message.make_query(way.zone, rdtype, want_dnssec=True)
+        query.flags &= ~dns.flags.RD
+        if way.key:
+            query.use_tsig(way.key)
+        try:
+            answer, _ = dns.query.udp_with_fallback(
+                query, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True
+            )
+        except (dns.exception.DNSException, OSError, EOFError):
+            return None
+        return answer if answer.flags & dns.flags.AA else None
+
+    def records(self, way: Way, rdtype: int) -> list:
+        """Return the records of one type at a zone's apex."""
+        answer = self.ask(way, rdtype)
+        return [rdata for rrset in answer.answer if rrset.rdtype == rdtype for rdata in rrset] if answer else []
+
+    def serial(self, server: str, way: Way) -> Answer:
+        """Return what a server says of a zone."""
+        answer = self.ask(way, RdataType.SOA)
+        kinds = {rrset.rdtype: rrset for rrset in answer.answer} if answer else {}
+        soa = kinds.get(RdataType.SOA)
+        return Answer(server, soa[0].serial if soa else None, RdataType.RRSIG in kinds)
+
+    def ds(self, way: Way) -> list[str]:
+        """Return the DS records that a zone's parent ought to have."""
+        if cds := self.records(way, RdataType.CDS):
+            return sorted(record.to_text() for record in cds if record.algorithm)  # 0 asks for none (RFC 8078 4)
+        keys = [key for key in self.records(way, RdataType.DNSKEY) if key.flags & SEP]
+        return sorted(dns.dnssec.make_ds(dns.name.from_text(way.zone), key, "SHA256").to_text() for key in keys)
+
+    def is_signing(self, way: Way) -> bool:
+        """Return whether BIND has still to finish signing a zone, by the notes that it keeps in it."""
+        notes = [note.data for note in self.records(way, SIGNING_NOTES)]
+        return any(len(note) != KEY_NOTE or not note[4] for note in notes)
+
+    def transfer(self, way: Way) -> dict | None:
+        """Return a zone's records from a server that has it, without those of its signer."""
+        query = dns.message.make_query(way.zone, RdataType.AXFR)
+        query.use_tsig(way.key)
+        content = dns.zone.Zone(way.zone, relativize=False)
+        try:
+            dns.query.inbound_xfr(way.address, content, query, self.port, self.timeout, 60)
+        except (dns.exception.DNSException, OSError, EOFError):
+            return None
+        lines, serial = [], None
+        for name, ttl, rdata in content.iterate_rdatas():
+            kind = dns.rdatatype.to_text(rdata.rdtype)
+            if kind == "SOA":
+                serial = rdata.serial
+            elif kind not in SIGNERS:
+                lines.append(f"{name} {ttl} IN {kind} {rdata}")
+        return {"serial": serial, "text": "\n".join(sorted(lines))}
 
 
 def is_behind(serial: int, other: int) -> bool:
@@ -138,27 +292,139 @@ def is_behind(serial: int, other: int) -> bool:
     return 0 < (other - serial) % 2**32 < 2**31
 
 
-def disagreements(zone: str, file: dict | None, answers: list[tuple[str, int | None]]) -> list[str]:
+def disagreements(zone: str, file: dict | None, signed: bool, answers: list[Answer]) -> list[str]:
     """Say which servers do not serve what the first one does, and whether that one is behind its own file."""
-    wanted = answers[0][1]
+    wanted = answers[0].serial
     if file and (wanted is None or is_behind(wanted, file["serial"])):
         wanted = file["serial"]
     if wanted is None:  # nobody knows, so the others cannot be wrong
-        return [f"{server} does not serve {zone}" for server, serial in answers if serial is None]
-    return [
+        return [f"{server} does not serve {zone}" for server, serial, _ in answers if serial is None]
+    wrong = [
         f"{server} {'does not serve' if serial is None else f'serves serial {serial} of'} {zone}, wanted {wanted}"
-        for server, serial in answers
+        for server, serial, _ in answers
         if serial != wanted
     ]
+    return wrong or [f"{each.server} serves {zone} unsigned" for each in answers if signed and not each.signed]
+
+
+def full(zone: str) -> str:
+    """Return a zone's name with its final dot."""
+    return zone if zone.endswith(".") else f"{zone}."
+
+
+class Look:
+    """The state of the zones, as far as it is known."""
+
+    def __init__(self, given: dict) -> None:
+        """Read the files; nobody is asked yet."""
+        self.zones = {zone["id"] or zone["name"]: zone for zone in given["zones"]}
+        self.servers = endpoints(given["servers"])
+        self.keys = {name: dns.tsig.Key(name, secret) for name, secret in given["keys"].items()} if dns else {}
+        self.asker = Asker(given["port"], given["timeout"])
+        directory = Path(given["directory"])
+        self.paths = {zone: directory / each["file"] for zone, each in self.zones.items() if each["file"]}
+        ours = {zone for zone, each in self.zones.items() if each["kind"] == "static" and zone in self.paths}
+        self.files = {zone: read_zone_file(self.paths[zone]) if zone in ours else None for zone in self.zones}
+        self.seen: dict[str, list[Answer]] = {zone: [] for zone in self.zones}
+
+    def ways(self, zone: str) -> list[tuple[str, Way]]:
+        """Return every server, by its label for messages, and the way to the zone there; the primary's first."""
+        each = self.zones[zone]
+        key = self.keys[each["key"]] if each["key"] else None
+        found = [(server, Way(each["name"], address, key)) for server, address in self.servers]
+        if each["address"] and found:
+            found[0] = (f"{found[0][0].partition(' ')[0]} ({each['address']})", found[0][1]._replace(address=each["address"]))
+        return found
+
+    def primary(self, zone: str) -> Way:
+        """Return the way to the zone at its primary."""
+        return self.ways(zone)[0][1]
+
+    def ask(self, zones: Iterable[str]) -> None:
+        """Ask every server for the serial of zones."""
+        zones = list(zones)
+        ways = [way for zone in zones for way in self.ways(zone)]
+        with ThreadPoolExecutor(32) as threads:
+            answers = threads.map(lambda way: self.asker.serial(*way), ways)
+            for zone in zones:
+                self.seen[zone] = [next(answers) for _ in self.servers]
+
+    def wrong(self, zones: Iterable[str]) -> dict[str, list[str]]:
+        """Say by zone what is not as it is to be."""
+        found = {}
+        for zone in zones:
+            signed = self.zones[zone]["signed"]
+            if said := disagreements(zone, self.files[zone], signed, self.seen[zone]):
+                found[zone] = said
+            elif signed and self.asker.is_signing(self.primary(zone)):
+                found[zone] = [f"{self.seen[zone][0].server} is still signing {zone}"]
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the servers agree."""
+        deadline = time.monotonic() + seconds
+        wrong = self.wrong(self.zones)
+        while wrong:
+            if time.monotonic() > deadline:
+                words = [line for said in wrong.values() for line in said]
+                more = f"; and {len(words) - MOST} more" if len(words) > MOST else ""
+                raise TimeoutError(f"After {seconds:g} s: " + "; ".join(words[:MOST]) + more)
+            time.sleep(0.1)
+            self.ask(wrong)
+            wrong = self.wrong(wrong)
+
+    def state(self, zone: str) -> dict:
+        """Return what is known of a zone."""
+        answers = self.seen[zone]
+        served = [answer.serial for answer in answers if answer.serial is not None]
+        signed = answers[0].serial if answers and answers[0].signed else None
+        return {"file": self.files[zone], "served": served, "signed": signed}
+
+    def ds(self) -> dict[str, list[str]]:
+        """Return the DS records of our zones that the primary serves signed."""
+        ours = [zone for zone, each in self.zones.items() if each["ds"] and each["kind"] != "secondary"]
+        signed = [zone for zone in ours if self.seen[zone] and self.seen[zone][0].signed]
+        with ThreadPoolExecutor(32) as threads:
+            found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
+            return {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
+
+    def recovered(self, servers: list[dict]) -> dict[str, dict]:
+        """Fetch the dynamic zones that have no file here from whoever has them."""
+        dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
+        found = {}
+        for zone in [zone for zone in dynamic if not self.paths[zone].exists()]:
+            for server in [server for server in servers[1:] if server["name"] in self.keys]:
+                for address in server["addresses"]:
+                    way = Way(self.zones[zone]["name"], address, self.keys[server["name"]])
+                    if zone not in found and (content := self.asker.transfer(way)):
+                        found[zone] = content
+        return found
 
 
 def main() -> None:
     """Run the module."""
+    zone = {
+        "name": {"type": "str", "required": True},
+        "id": {"type": "str"},
+        "file": {"type": "str"},
+        "address": {"type": "str"},
+        "key": {"type": "str", "no_log": False},
+        "kind": {"type": "str", "choices": ["static", "dynamic", "secondary"], "default": "static"},
+        "signed": {"type": "bool", "default": False},
+        "ds": {"type": "bool", "default": True},
+    }
+    server = {
+        "name": {"type": "str", "required": True},
+        "addresses": {"type": "list", "elements": "str", "required": True},
+        "names": {"type": "list", "elements": "str"},
+    }
     module = AnsibleModule(
         argument_spec={
-            "zones": {"type": "dict", "required": True},
+            "zones": {"type": "list", "elements": "dict", "required": True, "options": zone},
             "directory": {"type": "path", "required": True},
-            "servers": {"type": "list", "elements": "dict", "required": True},
+            "servers": {"type": "list", "elements": "dict", "default": [], "options": server},
+            "keys": {"type": "dict", "default": {}, "no_log": True},
+            "texts": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 53},
             "timeout": {"type": "float", "default": 2},
             "wait": {"type": "float", "default": 0},
@@ -168,40 +434,21 @@ def main() -> None:
     given = module.params
     if dns is None and not module.check_mode:
         module.fail_json(msg=missing_required_lib("dnspython"))
-
     try:
-        servers = endpoints(given["servers"])
-    except ValueError as cause:
+        look = Look(given)
+        if dns:
+            look.ask(look.zones)
+            if given["wait"] and not module.check_mode:
+                look.wait(given["wait"])
+    except (ValueError, TimeoutError) as cause:
         module.fail_json(msg=str(cause))
-    directory = Path(given["directory"])
-    files = {zone: read_zone_file(directory / file) for zone, file in given["zones"].items()}
-
-    def ask_all(zones: list[str]) -> dict[str, list[tuple[str, int | None]]]:
-        questions = [(zone, name, address) for zone in zones for name, address in servers]
-        with ThreadPoolExecutor(32) as threads:
-            serials = threads.map(lambda q: ask_serial(q[0], q[2], given["port"], given["timeout"]), questions)
-            answers: dict[str, list[tuple[str, int | None]]] = {zone: [] for zone in zones}
-            for (zone, name, _), serial in zip(questions, serials, strict=True):
-                answers[zone].append((name, serial))
-        return answers
-
-    seen = ask_all(list(files)) if dns else {zone: [] for zone in files}
-    deadline = time.monotonic() + given["wait"]
-    while given["wait"] and not module.check_mode:
-        wrong = {zone: said for zone, answers in seen.items() if (said := disagreements(zone, files[zone], answers))}
-        if not wrong:
-            break
-        if time.monotonic() > deadline:
-            words = [line for said in wrong.values() for line in said]
-            module.fail_json(msg=f"After {given['wait']:g} s: " + "; ".join(words[:20]))
-        time.sleep(0.1)
-        seen.update(ask_all(list(wrong)))
-
-    served = {zone: [serial for _, serial in answers if serial is not None] for zone, answers in seen.items()}
     module.exit_json(
         changed=False,
         date=datetime.now(UTC).strftime("%Y%m%d"),
-        zones={zone: {"file": file, "served": served[zone]} for zone, file in files.items()},
+        zones={zone: look.state(zone) for zone in look.zones},
+        ds=look.ds() if dns else {},
+        recovered=look.recovered(given["servers"]) if dns else {},
+        texts={zone: look.paths[zone].read_text() for zone in given["texts"] if look.files.get(zone)},
     )
 
 

@@ -22,6 +22,10 @@ def complete(*records, name="st.um", servers=None, **defaults):
     return zone
 
 
+def lines(zone):
+    return zone["text"].split("\n")
+
+
 def digest(*records, **options):
     return complete(NS2, *records, **options)["digest"]
 
@@ -40,12 +44,11 @@ def test_completes_a_zone():
         "retry": 900,
         "expire": 2419200,
         "minimum": 3600,
-        "records": [
-            {"name": "st.um.", "type": "A", "ttl": 86400, "value": "192.0.2.1"},
-            {"name": "st.um.", "type": "NS", "ttl": 86400, "value": "ns1.st.um."},
-            {"name": "ns1.st.um.", "type": "A", "ttl": 86400, "value": "192.0.2.53"},
-            {"name": "www.st.um.", "type": "CNAME", "ttl": 86400, "value": "st.um."},
-        ],
+        "count": 4,
+        "text": "st.um. 86400 IN A 192.0.2.1\n"
+        "st.um. 86400 IN NS ns1.st.um.\n"
+        "ns1.st.um. 86400 IN A 192.0.2.53\n"
+        "www.st.um. 86400 IN CNAME st.um.",
     }
 
 
@@ -71,8 +74,8 @@ def test_the_first_server_is_the_mname_and_all_are_at_the_apex():
     zone = complete(NS2, servers=["NS2.st.um.", "ns1.st.um.", "ns.example.org."], hostmaster="First\\.Last.st.um.")
     assert zone["mname"] == "ns2.st.um."
     assert zone["rname"] == "first\\.last.st.um."
-    apex = [record["value"] for record in zone["records"] if record["type"] == "NS"]
-    assert apex == ["ns.example.org.", "ns1.st.um.", "ns2.st.um."]
+    apex = [line for line in lines(zone) if " NS " in line]
+    assert apex == [f"st.um. 86400 IN NS {server}" for server in ("ns.example.org.", "ns1.st.um.", "ns2.st.um.")]
 
 
 def test_zones_keep_their_order():
@@ -134,12 +137,11 @@ def test_refuses_wrong_defaults(defaults, message):
     [
         (None, "Edit site_zones: the zones are NoneType, not a list"),
         ({"st.um": []}, "Edit site_zones: the zones are dict, not a list"),
-        (["st.um"], "Edit site_zones: 'st.um' is not a dictionary with name and records"),
-        ([{"name": "st.um"}], "Edit site_zones: {'name': 'st.um'} is not a dictionary with name and records"),
-        ([{"records": []}], "{'records': []} is not a dictionary with name and records"),
+        (["st.um"], "Edit site_zones: 'st.um' is not a dictionary with a name"),
+        ([{"records": []}], "{'records': []} is not a dictionary with a name"),
         (
             [{"name": "st.um", "records": [], "ttl": 5, 5: 1}],
-            "Edit site_zones: zone st.um: unknown: 5, ttl; possible: name, records, variable",
+            "Edit site_zones: zone st.um: unknown: 5, ttl; possible: dnssec, name, notify, records, text, variable",
         ),
         ([{"name": 5, "records": []}], "the zone's name 5 is not a string of at least one character"),
         ([{"name": "", "records": []}], "the zone's name '' is not a string of at least one character"),
@@ -148,6 +150,9 @@ def test_refuses_wrong_defaults(defaults, message):
         ([{"name": "\\047etc", "records": []}], "the zone /etc. cannot give its name to a file; letters, digits, hyph"),
         ([{"name": 'a"b', "records": []}], "cannot give its name to a file"),
         ([{"name": "st.um", "records": None}], "zone st.um.: the records are NoneType, not a list"),
+        ([{"name": "a.b", "text": None}], "Edit site_zones: zone a.b.: the text is NoneType, not a string"),
+        ([{"name": "a.b", "text": "x A 1"}], "Edit site_zones: zone a.b. has 1 error:\n  line 1 (x A 1): the value is"),
+        ([{"name": "x☃"}], "Edit site_zones: 'x☃.' is not possible in IDNA 2008: Codepoint U+2603"),
         ([{"name": "st.um", "records": {"www": "192.0.2.1"}}], "zone st.um.: the records are dict, not a list"),
         (
             [{"name": "a.b", "records": []}, {"name": "A.B.", "records": []}],
@@ -174,6 +179,91 @@ def test_refuses_wrong_zones(zones, message):
     with pytest.raises(AnsibleFilterError) as error:
         dns_zones(zones, DEFAULTS)
     assert message in str(error.value)
+
+
+SUB = [{"name": "sub", "type": "NS", "value": "ns.example.net."}]
+DS = {"sub.st.um.": [f"1 13 2 {'ab' * 32}", f"2 13 2 {'cd' * 32}"]}
+DS_LINES = [f"sub.st.um. 86400 IN DS {value}" for value in DS["sub.st.um."]]
+
+
+def below(parents, *arguments, ttl=90000, name="st.um."):
+    """Give what the first of some zones has below its apex, with one server somewhere else."""
+    defaults = DEFAULTS | {"nameservers": ["ns.example.org."], "ttl": ttl}
+    first, *_ = dns_zones(parents, defaults, *arguments)
+    return [line for line in lines(first) if not line.startswith(f"{name} ")]
+
+
+@pytest.mark.parametrize("child", ["sub.st.um", "sub.st.um.", "SUB.st.um"])
+def test_a_zone_is_delegated_by_the_one_above(child):
+    expected = ["sub.st.um. 90000 IN NS ns.example.org."]
+    assert below([{"name": "st.um"}, {"name": child}]) == below([{"name": "st.um"}], [child]) == expected
+    assert below([{"name": "st.um"}, {"name": child}], [child]) == expected
+
+
+def test_only_the_closest_zone_delegates():
+    zones = [{"name": "b.st.um"}, {"name": "a.b.st.um"}, {"name": "st.um"}, {"name": "xst.um"}]
+    assert below(zones, name="b.st.um.") == ["a.b.st.um. 90000 IN NS ns.example.org."]
+    assert below(zones[::-1][1:]) == ["b.st.um. 90000 IN NS ns.example.org."]
+    assert below([{"name": "st.um"}], ["b.st.um", "a.b.st.um"]) == ["b.st.um. 90000 IN NS ns.example.org."]
+
+
+def test_the_root_delegates_everything():
+    zones = [{"name": ".", "text": "ns.example.org. A 192.0.2.1"}, {"name": "st.um"}]
+    assert below(zones, ["example"], name=".") == [
+        "example. 90000 IN NS ns.example.org.",
+        "ns.example.org. 90000 IN A 192.0.2.1",
+        "st.um. 90000 IN NS ns.example.org.",
+    ]
+
+
+def test_a_delegation_that_is_given_stays():
+    for given_zone in ({"records": SUB}, {"text": "sub NS ns.example.net."}):
+        for child in ("sub.st.um", "a.sub.st.um"):
+            assert below([{"name": "st.um"} | given_zone], [child]) == ["sub.st.um. 90000 IN NS ns.example.net."]
+
+
+def test_a_server_in_the_child_needs_glue():
+    defaults = DEFAULTS | {"nameservers": ["ns.sub.st.um."]}
+    zone = {"name": "st.um", "text": "ns.sub A 192.0.2.1"}
+    assert "sub.st.um. 86400 IN NS ns.sub.st.um." in lines(dns_zones([zone], defaults, ["sub.st.um"])[0])
+    with pytest.raises(AnsibleFilterError, match=r"delegation 1 \(sub.st.um. NS ns.sub.st.um.\): .* as glue"):
+        dns_zones([{"name": "st.um"}], defaults, ["sub.st.um"])
+
+
+def test_a_delegation_gets_the_ds_records_of_its_child():
+    assert below([{"name": "st.um"}], ["sub.st.um"], DS)[:2] == DS_LINES
+    assert below([{"name": "st.um", "records": SUB}], [], DS)[:2] == DS_LINES
+    assert below([{"name": "st.um", "records": SUB}], [], DS, ttl=60)[0].startswith("sub.st.um. 60 IN DS ")
+
+
+def test_a_ds_is_added_at_a_delegation_without_one_only():
+    own = f"sub.st.um. 90000 IN DS 3 13 2 {'ef' * 32}"
+    assert below([{"name": "st.um", "records": SUB, "text": own}], [], DS)[0] == own
+    assert below([{"name": "st.um"}, {"name": "sub.st.um."}], [], {"st.um.": DS["sub.st.um."]})[1:] == []
+    assert below([{"name": "sub.st.um"}], [], DS, name="sub.st.um.") == []
+    assert below([{"name": "st.um"}], [], DS) == []
+
+
+def test_dnssec_is_passed_on_and_not_in_the_digest():
+    plain, signed = dns_zones([{"name": "a.b"}], DEFAULTS) + dns_zones([{"name": "a.b", "dnssec": "yes"}], DEFAULTS)
+    assert plain | {"dnssec": "yes"} == signed
+
+
+def test_names_can_be_in_unicode():
+    defaults = {"nameservers": ["ns.Bücher.example."], "hostmaster": "über.bücher.example."}
+    (zone,) = dns_zones([{"name": "BÜCHER.example", "text": "ns A 192.0.2.1"}], defaults, ["ä.bücher.example"])
+    assert (zone["name"], zone["file"]) == ("xn--bcher-kva.example", "xn--bcher-kva.example.zone")
+    assert (zone["mname"], zone["rname"]) == ("ns.xn--bcher-kva.example.", "xn--ber-goa.xn--bcher-kva.example.")
+    assert "xn--4ca.xn--bcher-kva.example. 86400 IN NS ns.xn--bcher-kva.example." in lines(zone)
+
+
+@given(st.lists(st.integers(1, 254), max_size=5, unique=True))
+def test_the_text_is_as_good_as_the_list(octets):
+    records = [{"name": f"h{octet}", "type": "A", "value": f"192.0.2.{octet}"} for octet in octets]
+    text = "\n".join(f"h{octet} A 192.0.2.{octet}" for octet in octets)
+    assert dns_zones([{"name": "a.b", "records": records}], DEFAULTS) == dns_zones(
+        [{"name": "a.b", "text": text}], DEFAULTS
+    )
 
 
 # What the digest covers. Each owner has one record, so that any record can have any time to live.

@@ -145,6 +145,73 @@ def test_names_the_variables():
         reverse_zones([], [5], "st.um", hosts_variable="my_hosts")
 
 
+def dynamic(networks, parts, hosts=()):
+    return {zone["name"]: zone["records"] for zone in reverse_zones(networks, list(hosts), "st.um", dynamic=parts)}
+
+
+def alias(octet, zone):
+    return {"name": str(octet), "type": "CNAME", "value": f"{octet}.{zone}."}
+
+
+def test_points_at_the_names_of_a_dynamic_network():
+    hosts = [HOSTS[0], host(addresses=["192.0.2.200"])]
+    zones = dynamic(["192.0.2.0/24", "198.51.100.0/24"], ["192.0.2.192/29", "192.0.2.64/31"], hosts)
+    assert zones == {
+        "2.0.192.in-addr.arpa": [
+            {"name": "200", "type": "PTR", "value": "x.st.um."},
+            *(alias(octet, "64-31.2.0.192.in-addr.arpa") for octet in (64, 65)),
+            *(alias(octet, "192-29.2.0.192.in-addr.arpa") for octet in range(192, 200)),
+        ],
+        "100.51.198.in-addr.arpa": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "part", "expected"),
+    [
+        ("10.1.0.0/16", "10.1.2.4/31", [("1.10.in-addr.arpa", ["4.2", "5.2"])]),
+        ("10.1.2.0/25", "10.1.2.4/31", [("0-25.2.1.10.in-addr.arpa", ["4", "5"])]),
+        ("10.1.2.0/23", "10.1.3.4/31", [("2.1.10.in-addr.arpa", []), ("3.1.10.in-addr.arpa", ["4", "5"])]),
+        ("10.1.2.0/23", "10.1.3.0/24", [("2.1.10.in-addr.arpa", [])]),
+        ("10.1.0.0/16", "10.1.2.0/23", [("1.10.in-addr.arpa", [])]),
+        ("10.1.2.0/24", "10.1.2.3/32", [("2.1.10.in-addr.arpa", [])]),
+        ("fd00::/8", "fd00::/64", [("d.f.ip6.arpa", [])]),
+        ("fc00::/7", "fd00::/8", [("c.f.ip6.arpa", [])]),
+    ],
+)
+def test_a_dynamic_network_is_a_zone_of_its_own(network, part, expected):
+    zones = dynamic([network], [part])
+    assert [(zone, [record["name"] for record in records]) for zone, records in zones.items()] == expected
+    (name, *_) = names(part)
+    assert {record["value"].partition(".")[2] for records in zones.values() for record in records} <= {f"{name}."}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (5, "Edit site_dynamic_networks: the networks are int, not a list"),
+        (["10.1.2.3"], "Edit site_dynamic_networks: network '10.1.2.3' is not in CIDR notation"),
+        (
+            ["10.1.0.0/16"],
+            "Edit site_dynamic_networks: network 10.1.0.0/16 is a whole network, only a part of one can be",
+        ),
+        (["10.2.0.0/24"], "Edit site_dynamic_networks: network 10.2.0.0/24 is in none of the networks"),
+        (["10.0.0.0/8"], "network 10.0.0.0/8 is in none of the networks"),
+        (["a01::/16"], "network a01::/16 is in none of the networks"),
+        (["10.1.2.0/24", "10.1.2.64/26"], "Edit site_dynamic_networks: networks 10.1.2.0/24 and 10.1.2.64/26 overlap"),
+        (["10.1.2.0/24", "10.1.2.0/24"], "networks 10.1.2.0/24 and 10.1.2.0/24 overlap"),
+        (
+            ["10.1.2.0/30"],
+            "Edit site_hosts: host x: 10.1.2.3 is in 10.1.2.0/30, which site_dynamic_networks gives to dynamic updates",
+        ),
+    ],
+)
+def test_refuses_dynamic_networks(parts, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        reverse_zones(["10.1.0.0/16"], [host(addresses=["10.1.2.3"])], "st.um", dynamic=parts)
+    assert message in str(error.value)
+
+
 @st.composite
 def small_networks(draw):
     """Give a network of at most 1024 addresses, of either family."""

@@ -6,8 +6,9 @@ import socketserver
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ import dns.tsig
 import pytest
 from dns.message import Message
 from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.TSIG import TSIG
 
 PROGRAM = Path(__file__).parents[2] / "roles" / "verify" / "files" / "verify"
 sys.path.insert(0, str(PROGRAM))
 sys.dont_write_bytecode, saved = True, sys.dont_write_bytecode  # the role installs that directory as it is
 import frame  # noqa: E402 (found by the path above)
 from probes import dns as dns_probes  # noqa: E402 (found by the path above)
+from probes import dns_base  # noqa: E402 (found by the path above)
 
 sys.dont_write_bytecode = saved
 
@@ -80,17 +83,20 @@ EXTERNAL = {"name": "www.example.org.", "type": "A", "value": "172.16.23.10"}
 
 
 def zone(name: str, lines: str) -> dict[str, Any]:
-    fields = ["name", "ttl", "type", "value"]
-    records = [
-        dict(zip(fields, line.replace("LONG", LONG).split(maxsplit=3), strict=True))
-        for line in lines.strip().splitlines()
-    ]
-    return {"name": name, "records": [{**record, "ttl": int(record["ttl"])} for record in records]}
+    words = [line.replace("LONG", LONG).split(maxsplit=3) for line in lines.strip().splitlines()]
+    return {"name": name, "text": "\n".join(" ".join([owner, ttl, "IN", *rest]) for owner, ttl, *rest in words)}
 
 
 def question(message: Message) -> tuple[str, str]:
     asked = message.question[0]
     return str(asked.name), dns.rdatatype.to_text(asked.rdtype)
+
+
+def bad_signature(ident: int) -> dns.rrset.RRset:
+    """Say that a message's signature is wrong, in the record of the reply's own."""
+    rdtype, rdclass, now = RdataType.TSIG, dns.rdataclass.ANY, int(time.time())
+    tsig = TSIG(rdclass, rdtype, dns.tsig.HMAC_SHA256, now, 300, b"", ident, dns.rcode.BADSIG, b"")
+    return dns.rrset.from_rdata("verify.", 0, tsig)
 
 
 # The name server
@@ -116,23 +122,27 @@ class NameServer:
         self.role, self.fault, self.floods, self.zones = config["role"], None, {}, {}
         for settings in config["zones"]:
             rrsets = self.zones[dns.name.from_text(settings["name"])] = {}
-            apex = {"name": settings["name"], "ttl": 3600, "type": "SOA", "value": SOA}
-            for record in [apex, *settings["records"]]:
-                name, rdtype = dns.name.from_text(record["name"]), dns.rdatatype.from_text(record["type"])
+            for line in [f"{settings['name']}. 3600 IN SOA {SOA}", *settings["text"].splitlines()]:
+                owner, ttl, _, kind, value = line.split(" ", 4)
+                name, rdtype = dns.name.from_text(owner), dns.rdatatype.from_text(kind)
                 rrset = rrsets.setdefault((name, rdtype), dns.rrset.RRset(name, dns.rdataclass.IN, rdtype))
-                rrset.add(dns.rdata.from_text("IN", rdtype, record["value"]), record["ttl"])
+                rrset.add(dns.rdata.from_text("IN", rdtype, value), int(ttl))
 
     def respond(self, wire: bytes, label: str) -> bytes | None:
-        key = dns.tsig.Key("verify", SECRET, "hmac-sha256")
+        keys = [dns.tsig.Key(name, SECRET, "hmac-sha256") for name in ("verify", "dyn")]
         try:
-            query = dns.message.from_wire(wire, keyring={key.name: key})
+            query = dns.message.from_wire(wire, keyring={key.name: key for key in keys})
             query.key = "right" if query.had_tsig else "none"
             reply = self.answer(query, label)
         except (dns.message.UnknownTSIGKey, dns.tsig.BadSignature):
-            query = dns.message.make_query(dns.name.from_wire(wire, 12)[0], "AXFR")
+            opcode = dns.opcode.Opcode(wire[2] >> 3 & 0xF)
+            name = dns.name.from_wire(wire, 12)[0]
+            query = dns.message.make_query(name, "SOA" if opcode == dns.opcode.UPDATE else "AXFR")
+            query.set_opcode(opcode)
             query.id, query.key = int.from_bytes(wire[:2], "big"), "wrong"
             reply = dns.message.make_response(query)
             reply.set_rcode(dns.rcode.NOTAUTH)
+            reply.additional = [bad_signature(query.id)]
         query.verb = dns.opcode.to_text(query.opcode())
         if self.fault:
             reply = self.fault(query, reply, label)
@@ -151,7 +161,7 @@ class NameServer:
     def answer(self, query: Message, label: str) -> Message:
         reply = dns.message.make_response(query, recursion_available=self.role == "inside", our_payload=1232)
         name, rdtype = query.question[0].name, query.question[0].rdtype
-        origin = next((origin for origin in self.zones if name.is_subdomain(origin)), None)
+        origin = max((origin for origin in self.zones if name.is_subdomain(origin)), key=len, default=None)
         if query.edns > 0:
             reply.use_edns(0, payload=1232)
             reply.set_rcode(dns.rcode.BADVERS)
@@ -208,7 +218,7 @@ class NameServer:
         return found + ([rrsets[name, rdtype].copy()] if (name, rdtype) in rrsets else [])
 
 
-def listeners(server: NameServer) -> list[socketserver.BaseServer]:
+def listeners(server: NameServer, others: Iterable[tuple[str, str]]) -> list[socketserver.BaseServer]:
     """Bind every address, UDP and TCP, to one port that is free on all of them."""
 
     class Datagram(socketserver.BaseRequestHandler):
@@ -227,7 +237,7 @@ def listeners(server: NameServer) -> list[socketserver.BaseServer]:
         (f"{each['name']} {'ipv6' if ':' in address else 'ipv4'}", address)
         for each in SERVERS
         for address in each["addresses"]
-    ] + [("resolver", RESOLVER)]
+    ] + [*others]
     port, bound = 0, []
     for label, address in ends:
         for transport, base, handler in (
@@ -242,12 +252,11 @@ def listeners(server: NameServer) -> list[socketserver.BaseServer]:
     return bound
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[NameServer]:
-    server = NameServer()
+@contextmanager
+def running(server: NameServer, others: Iterable[tuple[str, str]]) -> Iterator[NameServer]:
     for _ in range(20):
         with suppress(OSError):  # the port is taken on one of the other addresses
-            bound = listeners(server)
+            bound = listeners(server, others)
             break
     for each in bound:
         threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True).start()
@@ -255,6 +264,12 @@ def server() -> Iterator[NameServer]:
     for each in bound:
         each.shutdown()
         each.server_close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[NameServer]:
+    with running(NameServer(), [("resolver", RESOLVER)]) as server:
+        yield server
 
 
 # What a test says and does
@@ -297,6 +312,7 @@ def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         return [(socket.AF_UNSPEC, socket.SOCK_STREAM, 0, "", (address, 0)) for address in found[host]]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(dns_probes, "SETTLED", 0)
     monkeypatch.setattr(dns_probes, "FLOOD", 40)
     monkeypatch.setattr(dns_probes, "FLOOD_PAUSE", 0.02)
     monkeypatch.setattr(dns_probes, "RESOLV_CONF", file)
@@ -424,7 +440,7 @@ def handed_out(query: Message, reply: Message) -> Message:
     """Grant a transfer that ought to be refused."""
     apex = f"st.um. 3600 SOA {SOA}"
     reply = answer("st.um. 604800 NS ns1.st.um.")(query, reply)
-    reply.answer = rrsets(apex) + reply.answer + rrsets(apex)
+    reply.answer, reply.additional = rrsets(apex) + reply.answer + rrsets(apex), []
     return reply
 
 
@@ -645,10 +661,11 @@ def test_every_probe_has_a_fault(config: dict[str, Any]) -> None:
 
 
 def test_nothing_to_cut_off_fails(server: NameServer, config: dict[str, Any]) -> None:
-    config["zones"][0]["records"] = [each for each in config["zones"][0]["records"] if each["type"] != "TXT"]
+    lines = config["zones"][0]["text"].splitlines()
+    config["zones"][0]["text"] = "\n".join(line for line in lines if " TXT " not in line)
     server.load(config)
     details = failed(run(config, "* truncation*"))
-    assert len(details) == len(dns_probes.Network(config).endpoints(tcp=False))
+    assert len(details) == len(dns_base.Network(config).endpoints(tcp=False))
     assert all("nothing to cut off" in detail for detail in details.values())
 
 
@@ -674,7 +691,7 @@ def test_minimal_responses_have_nothing_but_the_answer(server: NameServer, confi
 
 
 def test_a_dead_server_is_said_so_soon(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dns_probes, "UDP_TIMEOUT", 0.1)
+    monkeypatch.setattr(dns_base, "UDP_TIMEOUT", 0.1)
     config["servers"] = [{"name": "ns1", "addresses": ["127.0.0.4"]}]
     results = run(config, "ns1 *")
     assert not any(result["ok"] for result in results.values())
@@ -685,7 +702,7 @@ def test_a_dead_server_is_said_so_soon(config: dict[str, Any], monkeypatch: pyte
 def test_a_lost_datagram_is_sent_again(
     server: NameServer, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dns_probes, "UDP_TIMEOUT", 0.2)
+    monkeypatch.setattr(dns_base, "UDP_TIMEOUT", 0.2)
     server.load(config)
     lost = iter([True])
     server.fault = lambda query, reply, label: None if next(lost, False) else reply
@@ -693,7 +710,7 @@ def test_a_lost_datagram_is_sent_again(
 
 
 def test_an_answer_too_long_for_a_datagram_comes_over_tcp(server: NameServer, config: dict[str, Any]) -> None:
-    config["zones"][0]["records"] += zone("st.um", "big.st.um. 60 TXT LONG LONG LONG")["records"]
+    config["zones"][0]["text"] += "\n" + zone("st.um", "big.st.um. 60 TXT LONG LONG LONG")["text"]
     server.load(config)
     results = run(config, "ns1 ipv4 udp: TXT st.um")
     assert failed(results) == {}
@@ -701,10 +718,10 @@ def test_an_answer_too_long_for_a_datagram_comes_over_tcp(server: NameServer, co
 
 def test_big_zones_are_sampled_and_names_differ_by_address() -> None:
     lines = "\n".join(f"h{number}.st.um. 60 A 10.0.0.1" for number in range(1001))
-    big = dns_probes.Zone(zone("st.um", lines))
-    assert len(big.of_type(RdataType.A)) <= dns_probes.SAMPLE
+    big = dns_base.Zone(zone("st.um", lines))
+    assert len(big.of_type(RdataType.A)) <= dns_base.SAMPLE
     assert big.of_type(RdataType.A) == big.of_type(RdataType.A)
-    assert dns_probes._families(["10.0.0.1", "10.0.0.2", "::1"]) == [
+    assert dns_base.label_families(["10.0.0.1", "10.0.0.2", "::1"]) == [
         ("10.0.0.1", "10.0.0.1"),
         ("10.0.0.2", "10.0.0.2"),
         ("ipv6", "::1"),
@@ -712,7 +729,7 @@ def test_big_zones_are_sampled_and_names_differ_by_address() -> None:
 
 
 def test_a_wildcard_does_not_hide_that_a_name_is_absent() -> None:
-    wild = dns_probes.Zone(zone("st.um", "*.st.um. 60 A 10.0.0.1\nwww.st.um. 60 A 10.0.0.1"))
+    wild = dns_base.Zone(zone("st.um", "*.st.um. 60 A 10.0.0.1\nwww.st.um. 60 A 10.0.0.1"))
     assert str(wild.absent()) == "does-not-exist.www.st.um."
 
 
@@ -722,7 +739,8 @@ def test_a_wildcard_does_not_hide_that_a_name_is_absent() -> None:
         ({"role": "insider"}, "role is 'insider': say inside or outside"),
         ({"alias": "www.example.net"}, "no zone in the configuration holds www.example.net."),
         ({"domain": "com", "alias": "nothing.st.um"}, "nothing.st.um.: the configuration has no address for it"),
-        ({"zones": [{"name": "st.um", "records": [{"name": "@", "type": "A", "ttl": 1, "value": "10.9"}]}]}, "10.9"),
+        ({"zones": [{"name": "st.um", "text": "st.um. 1 IN A 10.9"}]}, "no record: st.um. 1 IN A 10.9: SyntaxError"),
+        ({"zones": [{"name": "st.um", "text": "st.um. 1 A"}]}, "no record: st.um. 1 A: ValueError"),
         ({"servers": None}, "TypeError"),
     ],
 )

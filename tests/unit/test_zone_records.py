@@ -5,7 +5,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zone_records import zone_records
+from zone_records import Reader, zone_records
 
 ZONE = "st.um"
 TARGETS = ["@ A 192.0.2.53", "ns A 192.0.2.53"]  # what other records point at
@@ -64,6 +64,14 @@ def errors(records, zone=ZONE, ttl=3600, **options):
         ('@ TXT a "b" \\c;', 'st.um. 3600 TXT "a \\"b\\" \\\\c;"'),
         ('@ TXT "a b"  "c\\"\\100"', 'st.um. 3600 TXT "a b" "c\\"d"'),
         ("@ TXT ä", 'st.um. 3600 TXT "\\195\\164"'),
+        ("bücher A 192.0.2.1", "xn--bcher-kva.st.um. 3600 A 192.0.2.1"),
+        ("*.BÜCHER.st.um. A 192.0.2.1", "*.xn--bcher-kva.st.um. 3600 A 192.0.2.1"),
+        ("bu\u0308cher。x TXT x", 'xn--bcher-kva.x.st.um. 3600 TXT "x"'),
+        ("_25._tcp.ß TLSA 3 1 1 " + "AB" * 32, "_25._tcp.xn--zca.st.um. 3600 TLSA 3 1 1 " + "ab" * 32),
+        ("www CNAME Bücher.example.", "www.st.um. 3600 CNAME xn--bcher-kva.example."),
+        ("@ MX 10 bücher.example.", "st.um. 3600 MX 10 xn--bcher-kva.example."),
+        ("_ldap._tcp SRV 0  0 389 bücher.example.", "_ldap._tcp.st.um. 3600 SRV 0 0 389 xn--bcher-kva.example."),
+        ("135 PTR bücher", "135.st.um. 3600 PTR xn--bcher-kva.st.um."),
     ],
 )
 def test_makes_canonical(record, expected):
@@ -138,7 +146,11 @@ def test_an_empty_zone_is_fine():
         ({"name": "x" * 64}, "is not a domain name: A DNS label is > 63 octets long."),
         ({"name": "x." * 126 + "x"}, "is not a domain name: A DNS name is > 255 octets long."),
         ({"name": "a\\999"}, "name 'a\\\\999' is not a domain name"),
-        ({"name": "bücher"}, "name 'bücher' is not ASCII, give its A-label (xn--...)"),
+        ({"name": "x☃"}, "name 'x☃' is not possible in IDNA 2008: Codepoint U+2603 at position 2 of 'x☃' not allowed"),
+        ({"name": "-ü"}, "name '-ü' is not possible in IDNA 2008: Label must not start or end with a hyphen"),
+        ({"name": "_ü"}, "name '_ü' is not possible in IDNA 2008: Codepoint U+005F"),
+        ({"name": "ü..b"}, "name 'ü..b' is not a domain name: A DNS label is empty."),
+        ({"name": "ü" * 99}, "is not a domain name: A DNS label is > 63 octets long."),
         ({"name": "www.st.un."}, "www.st.un. is outside of the zone, a name relative to it has no dot at its end"),
         ({"name": "xst.um."}, "xst.um. is outside of the zone"),
         ({"name": "um."}, "um. is outside of the zone"),
@@ -180,7 +192,10 @@ def test_an_empty_zone_is_fine():
         ({"type": "MX", "value": "65536 x."}, "the value is not valid for MX: 65536 is not an unsigned 16-bit integer"),
         ({"type": "CNAME", "value": "a b"}, "the value is not valid for CNAME: expected EOL or EOF"),
         ({"type": "CNAME", "value": "x.\ny."}, "the value is not valid for CNAME: it is not one line of ASCII"),
-        ({"type": "CNAME", "value": "bücher"}, "the value is not valid for CNAME: it is not one line of ASCII"),
+        ({"type": "CNAME", "value": "ü\ny."}, "the value is not valid for CNAME: it is not one line of ASCII"),
+        ({"type": "CNAME", "value": "x☃"}, "the value is not valid for CNAME: name 'x☃' is not possible in IDNA 2008"),
+        ({"type": "MX", "value": "\u0661 bücher"}, "the value is not valid for MX: it is not one line of ASCII"),
+        ({"type": "CAA", "value": "0 issue bücher"}, "the value is not valid for CAA: it is not one line of ASCII"),
         ({"type": "TLSA", "value": "3 1 1 ab"}, "the value is not valid for TLSA"),
         ({"type": "MX", "value": "\\# 3 000000"}, "the syntax of unknown types (RFC 3597) is for types that have none"),
         ({"type": "TXT", "value": '"a" b'}, "it begins with a double quote and is not in zone-file syntax"),
@@ -303,6 +318,7 @@ def test_the_root_zone_has_null_targets_too():
     ("records", "zone", "ttl", "message"),
     [
         (None, ZONE, 1, "Edit bind9_zones: zone st.um: the records are NoneType, not a list"),
+        ([], "x☃", 1, "Edit bind9_zones: zone x☃: name 'x☃' is not possible in IDNA 2008: Codepoint U+2603"),
         ({}, ZONE, 1, "Edit bind9_zones: zone st.um: the records are dict, not a list"),
         ([], ZONE, "1h", "Edit bind9_zones: zone st.um: ttl '1h' is not an integer (seconds)"),
         ([], "a..b", 1, "Edit bind9_zones: zone a..b: name 'a..b' is not a domain name: A DNS label is empty."),
@@ -424,3 +440,248 @@ def test_whatever_is_given_it_answers_or_raises_one_error(records):
     except AnsibleFilterError:
         return
     assert zone_records(canonical, ZONE, 3600) == canonical
+
+
+# Text in master-file format.
+
+GENERAL = Reader.read
+
+
+def general_only(self, text, fast=False):
+    """Read text without the fast path."""
+    return GENERAL(self, text, fast=False)
+
+
+def read_text(text, zone=ZONE, ttl=3600):
+    return write(zone_records([], zone, ttl, text=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("\n ; nothing ( here\n\t\n", []),
+        ("www A 192.0.2.1", ["www.st.um. 3600 A 192.0.2.1"]),
+        ("WWW.st.UM.\t60 in\ta  192.0.2.1 \r\n", ["www.st.um. 60 A 192.0.2.1"]),
+        ("www IN 1h30m AAAA 2001:DB8:0:0::1 ; the ( host", ["www.st.um. 5400 AAAA 2001:db8::1"]),
+        ("a.b.c CLASS1 AAAA ::ffff:1.2.3.4", ["a.b.c.st.um. 3600 AAAA ::ffff:1.2.3.4"]),
+        ("x AAAA ::ffff:0102:0304", ["x.st.um. 3600 AAAA ::ffff:1.2.3.4"]),
+        ("@ A 192.0.2.1\n TXT x\n\n\tTXT y", ["A 192.0.2.1", 'TXT "x"', 'TXT "y"']),
+        ("a A 192.0.2.1\n TXT x", ["a.st.um. 3600 A 192.0.2.1", 'a.st.um. 3600 TXT "x"']),
+        ("a A 192.0.2.1\n$TTL 5\n TXT x", ["a.st.um. 3600 A 192.0.2.1", 'a.st.um. 5 TXT "x"']),
+        ("a TXT y\nb A 192.0.2.1\n$TTL 5\n TXT x", ['"y"', "A 192.0.2.1", 'b.st.um. 5 TXT "x"']),
+        ("b A 192.0.2.1\na MX 0 .\n$TTL 5\n TXT x", ["a.st.um. 3600 MX 0 .", 'a.st.um. 5 TXT "x"', "A 192.0.2.1"]),
+        (
+            "$ORIGIN x\n$TTL 1m ; short\na A 192.0.2.1\n$ORIGIN y\n@ A 192.0.2.2\n$origin um.\na.st A 192.0.2.3\n",
+            ["a.st.um. 60 A 192.0.2.3", "a.x.st.um. 60 A 192.0.2.1", "y.x.st.um. 60 A 192.0.2.2"],
+        ),
+        ("x CNAME y.\n$TTL 5", ["x.st.um. 3600 CNAME y."]),
+        ("@ (\n 5 MX ; preference\n 10\n) ns\nns A 192.0.2.1", ["st.um. 5 MX 10 ns.st.um.", "192.0.2.1"]),
+        ('x TXT a "b;(" \\; c\\"', ['x.st.um. 3600 TXT "a" "b;(" ";" "c\\""']),
+        ("x TXT ä", ['x.st.um. 3600 TXT "\\195\\164"']),
+        ("x TYPE65280 \\# 2 abcd", ["x.st.um. 3600 TYPE65280 \\# 2 abcd"]),
+        ('x CAA 0 issue ";"', ['x.st.um. 3600 CAA 0 issue ";"']),
+        ("bücher A 192.0.2.1", ["xn--bcher-kva.st.um. 3600 A 192.0.2.1"]),
+        ("x CNAME bücher.example.", ["x.st.um. 3600 CNAME xn--bcher-kva.example."]),
+        ("h" * 63 + " A 192.0.2.1", ["h" * 63 + ".st.um. 3600 A 192.0.2.1"]),
+        (".".join(["h" * 60] * 4) + " A 192.0.2.1", ["192.0.2.1"]),
+        ("x 1234567890 A 192.0.2.1", ["x.st.um. 1234567890 A 192.0.2.1"]),
+        ("x 007 A 192.0.2.1", ["x.st.um. 7 A 192.0.2.1"]),
+    ],
+)
+def test_reads_text(text, expected):
+    found = read_text(text)
+    assert len(found) == len(expected)
+    assert all(line.endswith(end) for line, end in zip(found, expected, strict=True)), found
+
+
+@pytest.mark.parametrize("zone", [".", "x_y.um", "a-b.1.um", "*.um"])
+def test_reads_text_of_any_zone(zone):
+    text = "h TXT x\nx.y TXT x\n" + ("" if zone in {"x_y.um", "*.um"} else "h A 192.0.2.1\n")
+    end = "" if zone == "." else f"{zone}."
+    assert len(read_text(text, zone)) == text.count("\n")
+    assert read_text(text, zone)[-1].startswith(f"x.y.{end} ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\nwww A 999", "line 2 (www A 999): the value is not valid for A: Text input is malformed."),
+        ("www A 192.0.2.01", "line 1 (www A 192.0.2.01): the value is not valid for A"),
+        ("www AAAA fe80::1::2", "line 1 (www AAAA fe80::1::2): the value is not valid for AAAA"),
+        ("my_host  A\t192.0.2.1", "line 1 (my_host A 192.0.2.1): my_host.st.um. is not a host name"),
+        ("-a A 192.0.2.1", "-a.st.um. is not a host name"),
+        ("a- A 192.0.2.1", "a-.st.um. is not a host name"),
+        ("a..b A 192.0.2.1", "name 'a..b' is not a domain name: A DNS label is empty."),
+        ("h" * 64 + " A 192.0.2.1", "is not a domain name: A DNS label is > 63 octets long."),
+        (".".join(["h" * 62] * 4) + " A 192.0.2.1", "is not a domain name: A DNS name is > 255 octets long."),
+        ("www.st.un. A 192.0.2.1", "www.st.un. is outside of the zone"),
+        ("$ORIGIN un.\nwww A 192.0.2.1", "line 2 (www A 192.0.2.1): www.un. is outside of the zone"),
+        ("$ORIGIN a..b", "line 1 ($ORIGIN a..b): name 'a..b' is not a domain name"),
+        ("$ORIGIN", "line 1 ($ORIGIN): $ORIGIN takes one value"),
+        ("$TTL 1 2", "line 1 ($TTL 1 2): $TTL takes one value"),
+        ("$TTL 1x", "line 1 ($TTL 1x): ttl '1x' is not a number of seconds, nor such as 1h30m"),
+        ("a TXT x\n$INCLUDE /etc/passwd", "line 2 ($INCLUDE /etc/passwd): $INCLUDE is not possible here, only $ORIGIN"),
+        ("$GENERATE 1-9 h$ A 192.0.2.$", "line 1 ($GENERATE 1-9 h$ A 192.0.2.$): $GENERATE is not possible here"),
+        ("@ SOA a. b. 1 1 1 1 1", "line 1 (@ SOA a. b. 1 1 1 1 1): the SOA record is made from the zone's settings"),
+        ("www 2147483648 A 192.0.2.1", "ttl 2147483648 is not between 0 and 2147483647 seconds"),
+        ("www 60x A 192.0.2.1", "ttl '60x' is not a number of seconds"),
+        ("www CH A 192.0.2.1", "line 1 (www CH A 192.0.2.1): class CH is not possible, only IN is"),
+        ("www 60 IN", "line 1 (www 60 IN): it has no type"),
+        ("www", "line 1 (www): it has no type"),
+        ("www A", "line 1 (www A): it has no value"),
+        ("www TXT", "line 1 (www TXT): it has no value"),
+        ("www TXT \\# 2 0161", "the syntax of unknown types (RFC 3597) is for types that have none"),
+        (" A 192.0.2.1", "line 1 (A 192.0.2.1): it has no owner, and no line before has a right one"),
+        ("\nx TXT (a\nb", "line 2 (x TXT (a): a quote or a parenthesis has no counterpart"),
+        ("x TXT )", "line 1 (x TXT )): a quote or a parenthesis has no counterpart"),
+        ('x TXT "a', 'line 1 (x TXT "a): a quote or a parenthesis has no counterpart'),
+        ('"x" TXT a', 'line 1 ("x" TXT a): the owner is in quotes'),
+        ("a A 192.0.2.1\nA.st.um. A 192.0.2.1", "line 2 (A.st.um. A 192.0.2.1): the same as line 1 (a A 192.0.2.1)"),
+        ("a A 192.0.2.1\na 6 A 192.0.2.2", "line 2 (a 6 A 192.0.2.2): ttl 6, but line 1 (a A 192.0.2.1) has 3600"),
+        ("a A 192.0.2.1\na A 192.0.2.1 ; again", "line 2 (a A 192.0.2.1 ; again): the same as line 1 (a A 192.0.2.1)"),
+        ("a A 192.0.2.1\n$TTL 3600\na A 192.0.2.1", "line 3 (a A 192.0.2.1): the same as line 1 (a A 192.0.2.1)"),
+        ("a A 192.0.2.1\n$TTL 60\na A 192.0.2.2", "line 3 (a A 192.0.2.2): ttl 60, but line 1 (a A 192.0.2.1) has"),
+        ("a A 192.0.2.1\na CNAME x.", "line 2 (a CNAME x.): a.st.um. has A as well, a CNAME is alone at its name"),
+        ("a DNAME x.\nc.b.a A 192.0.2.1", "line 2 (c.b.a A 192.0.2.1): hidden by the DNAME at a.st.um."),
+        ("@ DNAME x.\na A 192.0.2.1", "line 2 (a A 192.0.2.1): hidden by the DNAME at st.um."),
+        ("@ MX 5 a\na.b A 192.0.2.1", "line 1 (@ MX 5 a): a.st.um. does not exist"),
+        ("@ MX 5 b\na.b A 192.0.2.1", "line 1 (@ MX 5 b): b.st.um. has no A or AAAA record"),
+        ("@ MX 5 a.b\nb A 192.0.2.1\n* A 192.0.2.1", "line 1 (@ MX 5 a.b): a.b.st.um. does not exist"),
+        ("sub NS ns.sub\nxns.sub A 192.0.2.1", "ns.sub.st.um. needs an A or AAAA record here, as glue"),
+        ("x CNAME b\na.b A 192.0.2.1", "line 1 (x CNAME b): b.st.um. does not exist"),
+    ],
+)
+@pytest.mark.parametrize("general", [False, True])
+def test_refuses_text(monkeypatch, text, message, general):
+    if general:
+        monkeypatch.setattr(Reader, "read", general_only)
+    found = errors([], text=text)
+    assert found.startswith("Edit bind9_zones: zone st.um. has 1 error:\n  line ")
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@ MX 5 a\na A 192.0.2.1",
+        "@ MX 5 a.b\na.b AAAA ::1",
+        "x CNAME a\na A 192.0.2.1",
+        "sub NS ns.sub\nns.sub A 192.0.2.1\nother A 192.0.2.1\nsubs A 192.0.2.1",
+        "a DNAME x.\na A 192.0.2.1\nb A 192.0.2.1",
+        "a A 192.0.2.1\na 60 AAAA ::1\na TXT x",
+        "a A 192.0.2.1\n$TTL 3600\na A 192.0.2.2",
+    ],
+)
+def test_allows_text(text):
+    assert len(read_text(text)) == len([line for line in text.split("\n") if not line.startswith("$")])
+
+
+def test_records_and_text_are_one_zone():
+    listed = read("@ MX 5 a", "b A 192.0.2.2")
+    assert write(zone_records(listed, ZONE, 60, text="a A 192.0.2.1\nb A 192.0.2.1")) == [
+        "st.um. 60 MX 5 a.st.um.",
+        "a.st.um. 60 A 192.0.2.1",
+        "b.st.um. 60 A 192.0.2.1",
+        "b.st.um. 60 A 192.0.2.2",
+    ]
+    assert "line 1 (b 5 A 192.0.2.3): ttl 5, but record 2 (b A 192.0.2.2) has 3600" in errors(
+        listed, text="b 5 A 192.0.2.3\na A 192.0.2.1"
+    )
+
+
+def test_refuses_text_that_is_none():
+    assert errors([], text=5) == "Edit bind9_zones: zone st.um: the text is int, not a string"
+
+
+def test_gives_lines():
+    text = "b.a 60 A 192.0.2.1\n@ TXT x"
+    lines = ['st.um. 3600 IN TXT "x"', "b.a.st.um. 60 IN A 192.0.2.1"]
+    assert zone_records([], ZONE, 3600, text=text, lines=True) == lines
+
+
+DS = "DS 1 13 2 " + "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("given_lines", "delegations", "added"),
+    [
+        ([], ["sub NS x.", f"sub {DS}"], ["sub NS x.", f"sub {DS}"]),
+        (["sub NS y."], ["sub NS x.", f"sub {DS}"], [f"sub {DS}"]),
+        (["sub NS y."], ["a.sub NS x.", f"a.sub {DS}"], []),
+        (["sub NS y.", "sub DS 2 13 2 " + "cd" * 32], ["sub NS x.", f"sub {DS}"], []),
+        (["@ NS y."], ["sub NS x.", f"@ {DS}", f"other {DS}"], ["sub NS x."]),
+    ],
+)
+def test_adds_what_a_delegation_lacks(given_lines, delegations, added):
+    found = zone_records(read(*given_lines), ZONE, 60, delegations=read(*delegations))
+    assert found == zone_records(read(*given_lines, *added), ZONE, 60)
+
+
+def test_an_added_delegation_hides_what_is_below():
+    message = "line 1 (a.sub TXT x): hidden by the delegation of sub.st.um., where only glue is possible"
+    assert message in errors([], text="a.sub TXT x", delegations=read("sub NS x."))
+
+
+def as_line(record, random):
+    """Write a record as a line of a zone file, in one of the ways there are."""
+    value = record["value"]
+    if record["type"] == "TXT":
+        value = zone_records([record], ZONE, 0)[0]["value"]
+    words = [record["name"], "" if random.random() < 0.5 else "IN", record["type"], value]
+    words.insert(random.choice([1, 2]), str(record["ttl"]) if "ttl" in record else "")
+    comment = random.choice(["", "", " ", " ; a comment"])
+    return random.choice([" ", "\t", "  "]).join(word for word in words if word) + comment
+
+
+@settings(max_examples=60)
+@given(zones(), st.randoms(use_true_random=False))
+def test_text_gives_the_same_as_the_list(records, random):
+    text = "\n".join(as_line(record, random) for record in records)
+    split = random.randrange(len(records))
+    canonical = zone_records(records, ZONE, 3600)
+    assert zone_records([], ZONE, 3600, text=text) == canonical
+    half = "\n".join(text.split("\n")[split:])
+    assert zone_records(records[:split], ZONE, 3600, text=half) == canonical
+
+
+@settings(max_examples=60)
+@given(zones())
+def test_its_own_lines_are_accepted_as_text(records):
+    lines = zone_records(records, ZONE, 3600, lines=True)
+    assert zone_records([], ZONE, 1, text="\n".join(lines), lines=True) == lines
+
+
+def answer(*arguments, **options):
+    try:
+        return zone_records(*arguments, **options)
+    except AnsibleFilterError as error:
+        return str(error)
+
+
+owner = st.sampled_from(
+    ["a", "B", "a.b", "c.a.b", "b.st.um.", "x.un.", "@", "*.b", "a_b", "-a", "st.um.", "", " ", "a.."]
+)
+data = st.sampled_from(["A 192.0.2.1", "A 192.0.2.2", "a 192.0.2.300", "AAAA ::1", "AAAA 0::1", "AAAA ::1.2.3.4"])
+other = st.sampled_from(["NS ns.a.b", "NS x.", "CNAME a", "MX 5 a.b", "DNAME x.", "TXT x", "TXT (", ") x", "DNAME b"])
+line = st.one_of(
+    st.builds("{} {} {}".format, owner, st.sampled_from(["", "60", "3600 IN", "IN"]), data),
+    st.builds("{} {}".format, owner, data | other),
+    st.sampled_from(["", "; x", "$TTL 60", "$ORIGIN b", "$ORIGIN st.um.", "$X x", "x.a A 192.0.2.7", "c A 192.0.2.8"]),
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(line, max_size=8).map("\n".join))
+def test_the_fast_path_and_the_general_one_agree(text):
+    fast = answer([], ZONE, 3600, text=text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reader, "read", general_only)
+        assert answer([], ZONE, 3600, text=text) == fast
+
+
+@given(st.text(st.sampled_from('aA1.@* \n\t;()$"\\-:IN'), max_size=40) | st.text(max_size=20))
+def test_whatever_text_is_given_it_answers_or_raises_one_error(text):
+    lines = answer([], ZONE, 3600, text=text, lines=True)
+    if isinstance(lines, list):
+        assert zone_records([], ZONE, 3600, text="\n".join(lines), lines=True) == lines
