@@ -43,7 +43,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-KEPT = ("name", "id", "kind", "file", "signed", "ds")
+KEPT = ("name", "id", "kind", "file", "signed")
 
 
 def state_zones(zones: list[dict[str, Any]], views: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -48,10 +48,6 @@ options:
         description: Whether the zone has to be signed before the gate opens.
         type: bool
         default: false
-      ds:
-        description: Whether its DS records are wanted.
-        type: bool
-        default: true
   directory:
     description: The folder of the zone files.
     type: path
@@ -123,10 +119,13 @@ zones:
     null.
   type: dict
   returned: success
+agreed:
+  description: Whether the gate would be open.
+  type: bool
+  returned: success
 ds:
   description: >-
-    By the full name of a zone that the first server serves signed, the values of its DS records, sorted; for those of
-    which they are wanted.
+    By the full name of a zone that the first server serves signed, the values of its DS records, sorted.
   type: dict
   returned: success
 texts:
@@ -382,7 +381,7 @@ class Look:
 
     def ds(self) -> dict[str, list[str]]:
         """Return the DS records of our zones that the primary serves signed."""
-        ours = [zone for zone, each in self.zones.items() if each["ds"] and each["kind"] != "secondary"]
+        ours = [zone for zone, each in self.zones.items() if each["kind"] != "secondary"]
         signed = [zone for zone in ours if self.seen[zone] and self.seen[zone][0].signed]
         with ThreadPoolExecutor(32) as threads:
             found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
@@ -411,7 +410,6 @@ def main() -> None:
         "key": {"type": "str", "no_log": False},
         "kind": {"type": "str", "choices": ["static", "dynamic", "secondary"], "default": "static"},
         "signed": {"type": "bool", "default": False},
-        "ds": {"type": "bool", "default": True},
     }
     server = {
         "name": {"type": "str", "required": True},
@@ -436,7 +434,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("dnspython"))
     try:
         look = Look(given)
-        if dns:
+        if dns and look.servers:
             look.ask(look.zones)
             if given["wait"] and not module.check_mode:
                 look.wait(given["wait"])
@@ -446,6 +444,7 @@ def main() -> None:
         changed=False,
         date=datetime.now(UTC).strftime("%Y%m%d"),
         zones={zone: look.state(zone) for zone in look.zones},
+        agreed=bool(dns and look.servers) and not look.wrong(look.zones),
         ds=look.ds() if dns else {},
         recovered=look.recovered(given["servers"]) if dns else {},
         texts={zone: look.paths[zone].read_text() for zone in given["texts"] if look.files.get(zone)},
