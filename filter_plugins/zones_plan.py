@@ -56,7 +56,11 @@ def zones_plan(zones: list[dict[str, Any]], texts: dict[str, str], most: int = 1
     plan = []
     for zone in zones:
         before = "new" if zone["before"] is None else f"serial {zone['before']}"
-        changes = zone_changes(texts.get(zone["id"], ""), f"{SOA.format(**zone)}\n{zone['text']}")
+        text = f"{SOA.format(**zone)}\n{zone['text']}"
+        if zone["before"] is None:  # all of it is new, and in order already
+            changes = [f"+ {line.replace(' IN ', ' ', 1)}" for line in text.split("\n") if line]
+        else:
+            changes = zone_changes(texts.get(zone["id"], ""), text)
         rest = [f"and {len(changes) - most} more"] if len(changes) > most else []
         plan.append(f"{zone['id']}, {before} -> {zone['serial']}")
         plan += [f"  {change}" for change in changes[:most] + rest]

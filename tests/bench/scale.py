@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""The name servers at scale, on the running lab: big zones, many zones, answers per second; each beside its measure."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests"))
+sys.path.insert(0, str(TOP / "filter_plugins"))
+from ansible.plugins.loader import filter_loader, init_plugin_loader  # noqa: E402 (the paths come first)
+from ansible.template import Templar, trust_as_template  # noqa: E402 (likewise)
+from ansible.parsing.dataloader import DataLoader  # noqa: E402 (likewise)
+
+from lab import Lab  # noqa: E402 (likewise)
+
+RECORDS, ZONES, ROUNDS = 100_000, 1_000, 3
+LOAD_LIMIT = 3.0  # times named-compilezone
+NOOP_LIMIT = 2.0  # times a run without the big zone
+MEMORY_LIMIT = 1024.0  # MiB
+QUERIES_LIMIT = 1.0  # times the untouched package's answers
+SECONDS = 5  # of each round of questions
+BIG, FILE = "big.example", TOP / "build" / "bench" / "big.txt"
+PEER = "/root/bench"
+LAB = Lab()
+
+
+MISSED: list[str] = []
+
+
+def at_most(value: float, limit: float) -> float:
+    """Return a figure for the report, and remember when it is above its limit."""
+    if value > limit:
+        MISSED.append(f"{value:.2f} is above {limit:.2f}")
+    return round(value, 2)
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    """Return the settings with a zone of very many records."""
+    text = "{{ lookup('ansible.builtin.file', '" + str(FILE) + "') }}"
+    return {"site_zones": [{"name": BIG, "dnssec": "none", "text": text, **more}]}
+
+
+def many_zones() -> dict[str, Any]:
+    """Return the settings with very many zones."""
+    records = [{"name": "@", "type": "A", "value": "192.0.2.1"}, {"name": "www", "type": "CNAME", "value": "@"}]
+    return {"site_zones": [{"name": f"z{number}.example", "records": records} for number in range(ZONES)]}
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    """Return how long something takes."""
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def play(given: dict[str, Any] | None = None, *arguments: str) -> float:
+    """Run the playbook of the name servers; return the seconds."""
+    return seconds(lambda: LAB.playbook("playbooks/dns.yml", *arguments, settings=given))
+
+
+def memory_of(process: subprocess.Popen) -> list[float]:
+    """Return a list to which the memory of a process and its children is appended, in MiB, as long as it runs."""
+    peaks = [0.0]
+
+    def watch() -> None:
+        while process.poll() is None:
+            total = 0
+            for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
+                try:
+                    if os.getsid(int(status.parent.name)) == process.pid:
+                        total += int(re.search(r"^Pss: +(\d+)", status.read_text(), re.MULTILINE)[1])
+                except (OSError, TypeError):
+                    continue
+            peaks.append(total / 1024)
+            time.sleep(0.2)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return peaks
+
+
+def big_zone() -> dict[str, Any]:
+    """Render, check and load a zone of very many records, beside what named-compilezone takes on the same file."""
+    init_plugin_loader()
+    dns_zones = filter_loader.get("dns_zones").j2_function
+    text = FILE.read_text()
+    defaults = {"nameservers": ["ns1.st.um."], "hostmaster": "hostmaster.st.um."}
+    template = trust_as_template((TOP / "roles/bind9/templates/zone.j2").read_text())
+
+    def render() -> None:
+        zone = dns_zones([{"name": BIG, "text": text}], defaults)[0] | {"serial": 1}
+        Templar(DataLoader(), variables={"zone": zone, "ansible_managed": ""}).template(template)
+
+    play(settings())
+    path = f"/var/lib/bind/{BIG}.zone"
+    # The next serial; the journal goes, as in a run.
+    touch = rf"""rm -f {path}.jnl; serial=$(awk '/ IN SOA /{{print $7; exit}}' {path})
+        sed -i -E "1,9s/( IN SOA \S+ \S+) $serial/\1 $((serial + 1))/" {path}"""
+    load = f"""rndc reload {BIG} IN main >/dev/null; wanted=$(awk '/ IN SOA /{{print $7; exit}}' {path})
+        for try in $(seq 1000); do
+            [ "$(dig +short @127.0.0.1 {BIG} SOA | cut -d' ' -f3)" = "$wanted" ] && exit; sleep 0.01
+        done; exit 1"""
+    steps: dict[str, list[float]] = {"render": [], "check": [], "load": [], "named-compilezone": []}
+    for _ in range(ROUNDS):
+        steps["render"].append(seconds(render))
+        steps["named-compilezone"].append(
+            seconds(lambda: LAB.run("primary", "named-compilezone", "-o", "/root/bench.out", BIG, path))
+        )
+        steps["check"].append(seconds(lambda: LAB.run("primary", "named-checkconf", "-z")))
+        LAB.run("primary", "sh", "-c", touch)
+        steps["load"].append(seconds(lambda: LAB.run("primary", "sh", "-c", load)))
+    median = {step: statistics.median(values) for step, values in steps.items()}
+    ours = median["render"] + median["check"] + median["load"]
+    LAB.run("primary", "rm", "/root/bench.out")
+    play(settings())  # the serial is ours again
+    noop = {"with": [], "without": []}
+    for _ in range(ROUNDS):
+        noop["with"].append(play(settings()))
+    play()
+    for _ in range(ROUNDS):
+        noop["without"].append(play())
+    with_it, without = statistics.median(noop["with"]), statistics.median(noop["without"])
+    return {
+        "records": RECORDS,
+        "seconds": {step: round(value, 2) for step, value in median.items()},
+        "render + check + load / named-compilezone": at_most(ours / median["named-compilezone"], LOAD_LIMIT),
+        "no-op seconds": {"with": round(with_it, 2), "without": round(without, 2)},
+        "no-op with / without": at_most(with_it / without, NOOP_LIMIT),
+    }
+
+
+def zones_at_once() -> dict[str, Any]:
+    """Add very many zones in one run, and see what the secondary serves at its end."""
+    started = time.monotonic()
+    process = LAB.popen("playbooks/dns.yml", settings=many_zones())
+    peaks = memory_of(process)
+    output, _ = process.communicate()
+    took = time.monotonic() - started
+    if process.returncode:
+        sys.exit(output)
+    questions = "\n".join(f"z{number}.example SOA +dnssec" for number in range(ZONES))
+    ask = f"printf '%s\\n' '{questions}' | dig @{LAB.address(137)} +norecurse +noall +answer -f -"
+    answers = LAB.run("client", "sh", "-c", ask)
+    signed = {line.split()[0] for line in answers.splitlines() if line.split()[3:5] == ["RRSIG", "SOA"]}
+    play()
+    return {
+        "zones": ZONES,
+        "seconds": round(took, 1),
+        "not signed on the secondary at the end": at_most(ZONES - len(signed), 0),
+        "controller's peak memory, MiB": at_most(max(peaks), MEMORY_LIMIT),
+    }
+
+
+PEER_CONFIGURATION = """
+include "{peer}/etc/bind/named.conf.options";
+controls {{ }};
+zone "{zone}" {{ type primary; file "{peer}/zone"; }};
+"""
+
+
+def answers() -> dict[str, Any]:
+    """Compare the answers per second of our primary with those of the package as it comes, on the same host."""
+    names = 10_000
+    lines = FILE.read_text().splitlines()[:names]
+    zone = {"name": BIG, "text": "\n".join(lines)}
+    play({"site_zones": [zone], "bind9_minimal_responses": True})
+    LAB.run("client", "sh", "-c", "command -v dnsperf >/dev/null || apt-get -qq install dnsperf >/dev/null 2>&1")
+    LAB.run("client", "sh", "-c", f"seq 0 {names - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions")
+    prepare = f"""set -e
+        rm -rf {PEER}; mkdir -p {PEER}; cd {PEER}; apt-get -qq download bind9 >/dev/null; dpkg -x bind9_*.deb .
+        cp /var/lib/bind/{BIG}.zone zone; cp zone plain
+        rndc sync {BIG} IN main; named-compilezone -q -f raw -F text -o signed {BIG} /var/lib/bind/{BIG}.zone.signed
+    """
+    LAB.run("primary", "sh", "-c", prepare)
+    figures: dict[str, Any] = {}
+    address = LAB.address(135)
+    for kind, option in (("plain", ""), ("signed", "-D")):
+        configuration = PEER_CONFIGURATION.format(peer=PEER, zone=BIG)
+        start = f"""set -e; cd {PEER}; cp {kind} zone; chown -R bind: .; chmod 755 /root
+            printf '%s' '{configuration}' >named.conf
+            sed -i 's,^options {{,options {{ pid-file "{PEER}/pid"; session-keyfile none;,' etc/bind/named.conf.options
+            named -u bind -p 5300 -c {PEER}/named.conf
+            until dig +short -p 5300 @127.0.0.1 {BIG} SOA | grep -q .; do sleep 0.1; done"""
+        LAB.run("primary", "sh", "-c", start)
+        rates: dict[str, list[float]] = {"ours": [], "package": []}
+        try:
+            for _ in range(ROUNDS):
+                for who, port in (("ours", 53), ("package", 5300)):
+                    ask = f"dnsperf -s {address} -p {port} -d /root/questions -l {SECONDS} {option} -c 8 -T 1"
+                    told = LAB.run("client", "sh", "-c", ask)
+                    rates[who].append(float(re.search(r"Queries per second: +([\d.]+)", told)[1]))
+        finally:
+            LAB.run("primary", "sh", "-c", f"kill $(cat {PEER}/pid); while [ -e {PEER}/pid ]; do sleep 0.1; done")
+        ours, package = statistics.median(rates["ours"]), statistics.median(rates["package"])
+        figures[kind] = {"ours": round(ours), "package": round(package), "package / ours": at_most(package / ours, 1 / QUERIES_LIMIT)}
+    LAB.run("primary", "rm", "-r", PEER)
+    play()
+    return figures
+
+
+def main() -> None:
+    """Measure all, write build/bench-scale.json, and fail where a limit is passed."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text("".join(f"h{n} A 10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}\n" for n in range(RECORDS)))
+    parts = {"big zone": big_zone, "zones at once": zones_at_once, "answers per second": answers}
+    figures = {name: part() for name, part in parts.items() if not sys.argv[1:] or name in sys.argv[1:]}
+    (TOP / "build" / "bench-scale.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+    if MISSED:
+        sys.exit("; ".join(MISSED))
+
+
+if __name__ == "__main__":
+    main()
