@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from typing import NamedTuple
 
 import pytest
 
@@ -22,15 +23,15 @@ def edit(file: str, expression: str, then: str = RELOAD) -> tuple[str, str]:
     )
 
 
-def edit_zone(zone: str, expression: str, then: str = "true") -> tuple[str, str]:
+def edit_zone(zone: str, expression: str, view: str = "main", then: str = "true") -> tuple[str, str]:
     """Return the like for a zone; each of the two takes the next serial, so that the servers believe it."""
-    file = f"/var/lib/bind/{zone}.zone"
-    serial = f"$(awk '/ IN SOA /{{print $6}}' {file})"
-    bump = f'sed -i -E "s/( IN SOA [^ ]+ [^ ]+) [0-9]+/\\1 $next/" {file} && rndc reload {zone} >/dev/null && {then}'
+    file = f"/var/lib/bind/{zone}.zone" if view == "main" else f"/var/lib/bind/{zone}.{view}.zone"
+    serial = f"$(awk '/ IN SOA /{{print $7}}' {file})"
+    bump = f'sed -i -E "s/( IN SOA [^ ]+ [^ ]+) [0-9]+/\\1 $next/" {file} && rndc reload {zone} IN {view} >/dev/null'
     return (
         f"next=$(({serial} + 1)); cp -a {file} /root/whole && sed -i -E '{expression}' {file} && "
-        f"! cmp -s {file} /root/whole && {bump}",
-        f"next=$(({serial} + 1)); cat /root/whole >{file} && rm /root/whole && {bump}",
+        f"! cmp -s {file} /root/whole && {bump} && {then}",
+        f"next=$(({serial} + 1)); cat /root/whole >{file} && rm /root/whole && {bump} && {then}",
     )
 
 
@@ -42,91 +43,207 @@ def both(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
     )
 
 
-# What is broken: (host, commands, where the probes run, the probes that fail)
-BROKEN: dict[str, tuple[str, tuple[str, str], str, list[str]]] = {
-    "secondary down": ("secondary", ("systemctl stop named", "systemctl start named"), "client", ["secondary *"]),
-    "primary down": ("primary", ("systemctl stop named", "systemctl start named"), "client", ["primary *"]),
-    "secondary down, from outside": (
-        "secondary",
-        ("systemctl stop named", "systemctl start named"),
-        "internet",
-        ["secondary *"],
-    ),
-    "record missing": (
+NO_KEY = "0" * 64
+DOWN = ("systemctl stop named", "systemctl start named")
+FLUSH = f"{RELOAD} && rndc flush"
+# Every signature of the SOA record is a new one.
+SIGN = "for zone in st.um dyn.st.um; do rndc sign $zone IN main; done"
+
+
+class Break(NamedTuple):
+    """What is broken where, and which probes, run on which host, have to fail of it."""
+
+    host: str
+    commands: tuple[str, str]
+    where: str
+    patterns: list[str]
+    # Whether name servers remember what is broken.
+    cached: bool = False
+
+
+BROKEN: dict[str, Break] = {
+    "secondary down": Break("secondary", DOWN, "client", ["secondary *"]),
+    "primary down": Break("primary", DOWN, "client", ["primary *"]),
+    "secondary down, from outside": Break("secondary", DOWN, "internet", ["secondary *"]),
+    "record missing": Break(
         "primary",
         edit_zone("st.um", "/^client.st.um. [0-9]+ IN A /d"),
         "client",
         ["* ???: A st.um", "* tcp: AXFR st.um"],
     ),
-    "record changed": ("primary", edit_zone("st.um", "s/ IN MX 10 / IN MX 20 /"), "client", ["* ???: MX st.um"]),
-    "record added": (
+    "record changed": Break("primary", edit_zone("st.um", "s/ IN MX 10 / IN MX 20 /"), "client", ["* ???: MX st.um"]),
+    "record added": Break(
         "primary",
         edit_zone("st.um", "$ a intruder.st.um. 604800 IN A 192.0.2.66"),
         "client",
         ["* tcp: AXFR st.um"],
     ),
-    "serial that did not travel": (
+    "serial that did not travel": Break(
         "primary",
         both(
-            edit(LOCAL, "s/allow-transfer \\{.*/allow-transfer { none; };/"),
+            edit(OPTIONS, "s/allow-transfer \\{.*/allow-transfer { none; };/"),
             edit_zone("st.um", "s/ IN MX 10 / IN MX 20 /"),
         ),
         "client",
         ["SOA st.um: the same everywhere"],
     ),
-    "no recursion": ("primary", edit(OPTIONS, "s/recursion yes/recursion no/"), "client", ["primary * by recursion"]),
-    "transfer for everybody": (
+    "no recursion": Break(
+        "primary", edit(LOCAL, "s/recursion yes/recursion no/"), "client", ["primary * by recursion"]
+    ),
+    "transfer for everybody": Break(
         "primary",
-        edit(LOCAL, "s/allow-transfer \\{.*/allow-transfer { any; };/"),
+        edit(OPTIONS, "s/allow-transfer \\{.*/allow-transfer { any; };/"),
         "client",
         ["primary ipv? tcp: AXFR refused without a key"],
     ),
-    "short answers": (
+    "short answers": Break(
         "primary",
         edit(OPTIONS, "s/minimal-responses no/minimal-responses yes/"),
         "client",
         ["primary ipv? udp: dig www.st.um"],
     ),
-    "version shown": (
+    "version shown": Break(
         "primary",
         edit(OPTIONS, 's/version none/version "BIND 9.20.0"/'),
         "client",
         ["primary ipv? udp: version hidden"],
     ),
-    "client without its resolver": (
+    "client without its resolver": Break(
         "client",
         edit("/etc/resolv.conf", "s/^nameserver.*/nameserver 127.0.0.1/", "true"),
         "client",
         ["resolver: *"],
     ),
-    "recursion for strangers": (
+    "recursion for strangers": Break(
         "primary",
         edit(OPTIONS, 's/"site"; \\};/any; };/'),
         "internet",
         ["primary ipv? ???: recursion refused"],
     ),
-    "no rate limit": (
+    "no rate limit": Break(
         "secondary",
         edit(OPTIONS, "s/responses-per-second 10/responses-per-second 1000/"),
         "internet",
         ["secondary ipv? udp: rate limited"],
     ),
-    "no way from the root": (
+    "no way from the root": Break(
         "internet",
-        edit_zone("um", "/ IN (A|AAAA) /d; s/ns([12]).st.um/ns\\1.nowhere.um/", "rndc flush"),
+        edit_zone("um", "/ IN (A|AAAA) /d; s/ns([12]).st.um/ns\\1.nowhere.um/", "top", "rndc flush"),
         "internet",
-        ["resolver: www.st.um, by delegation"],
+        ["resolver: www.st.um, by delegation", "trace: www.st.um"],
+    ),
+    "a zone served without its signatures": Break(
+        "primary",
+        edit(LOCAL, "/zone .st.um. /,/^\\t\\};/{/dnssec-policy|inline-signing|parental/d}"),
+        "client",
+        ["primary ipv? udp: DNSSEC signatures", "primary ipv? udp: DNSSEC denial"],
+    ),
+    "signatures that end soon": Break(
+        "primary",
+        edit(
+            LOCAL,
+            "s/max-zone-ttl .*/& signatures-validity 12h; signatures-validity-dnskey 12h; signatures-refresh 1h;/",
+            f"{RELOAD} && {SIGN}",
+        ),
+        "client",
+        ["* DNSSEC signatures last"],
+    ),
+    "a zone of ours without a DS in ours above": Break(
+        "primary",
+        edit_zone("st.um", "/^dyn.st.um. [0-9]+ IN DS /d"),
+        "client",
+        ["* DS of our zones below ours"],
+    ),
+    "a wrong trust anchor": Break(
+        "primary",
+        edit(OPTIONS, 's/(static-ds .*) "[0-9a-fA-F]{8}/\\1 "00000000/', FLUSH),
+        "client",
+        ["primary ipv? udp: AD for *"],
+    ),
+    "nothing validated": Break(
+        "secondary",
+        edit(OPTIONS, "s/dnssec-validation yes/dnssec-validation no/", FLUSH),
+        "client",
+        ["secondary ipv? udp: AD for *", "secondary ipv? udp: SERVFAIL for *"],
+    ),
+    "the DS of another key at our parent": Break(
+        "internet",
+        edit_zone("um", f"s/^(st.um. [0-9]+ IN DS .* )[0-9a-f]{{64}}/\\1{NO_KEY}/", "top"),
+        "client",
+        ["* chain of trust to st.um"],
+        cached=True,
+    ),
+    "the DS of another key at our parent, from outside": Break(
+        "internet",
+        edit_zone("um", f"s/^(st.um. [0-9]+ IN DS .* )[0-9a-f]{{64}}/\\1{NO_KEY}/", "top", "rndc flush"),
+        "internet",
+        ["resolver: AD for www.st.um"],
+    ),
+    "no root server": Break(
+        "internet",
+        edit(LOCAL, '/zone "\\." \\{$/,/^\\t\\};/d', FLUSH),
+        "client",
+        ["trace: www.st.um"],
+    ),
+    "no zone for updates": Break(
+        "primary", edit(LOCAL, "/zone .dyn.st.um. /,/^\\t\\};/d"), "client", ["primary ipv? udp: dynamic zones"]
+    ),
+    "no updates": Break("primary", edit(LOCAL, "/grant .update. /d"), "client", ["* UPDATE * by update"]),
+    "updates of everything": Break(
+        "primary",
+        edit(LOCAL, "s/(grant .update. ).*/\\1zonesub ANY;/"),
+        "client",
+        ["* UPDATE dyn.st.um refused of other names"],
+    ),
+    "updates for everybody": Break(
+        "primary",
+        edit(LOCAL, "/update-policy \\{/,/\\};/c allow-update { any; };"),
+        "client",
+        ["* UPDATE dyn.st.um refused without a key"],
+    ),
+    "updates for everybody, from outside": Break(
+        "primary",
+        edit(LOCAL, "/update-policy \\{/,/\\};/c allow-update { any; };"),
+        "internet",
+        ["primary ipv? udp: UPDATE refused"],
+    ),
+    "no way to the zone below ours": Break(
+        "primary", edit_zone("st.um", "/^dept.st.um. /d"), "client", ["* delegation of dept.st.um"]
+    ),
+    "the zone below ours without a DS": Break(
+        "primary", edit_zone("st.um", "/^dept.st.um. [0-9]+ IN DS /d"), "client", ["* delegation of dept.st.um"]
+    ),
+    "a zone of somebody else's gone": Break(
+        "primary",
+        edit(LOCAL, "/zone .partner.example.org. /,/^\\t\\};/d"),
+        "client",
+        ["primary ipv? udp: secondary for partner.example.org"],
+    ),
+    "statistics for everybody": Break(
+        "primary",
+        edit(OPTIONS, "s/inet 127.0.0.1 (port [0-9]+) allow .*/inet :: \\1 allow { any; }; };/"),
+        "client",
+        ["primary ipv6 tcp: port 8053 closed"],
     ),
 }
 
 
+def forget(lab: Lab) -> None:
+    for host in ("primary", "secondary", "internet"):
+        lab.run(host, "rndc", "flush")
+
+
 @contextmanager
-def broken(lab: Lab, host: str, commands: tuple[str, str]) -> Iterator[None]:
+def broken(lab: Lab, what: Break) -> Iterator[None]:
     try:
-        lab.run(host, "sh", "-c", commands[0])
+        lab.run(what.host, "sh", "-c", what.commands[0])
+        if what.cached:
+            forget(lab)
         yield
     finally:
-        lab.run(host, "sh", "-c", commands[1])
+        lab.run(what.host, "sh", "-c", what.commands[1])
+        if what.cached:
+            forget(lab)
 
 
 @pytest.mark.parametrize("host", ["client", "internet"])
@@ -138,10 +255,10 @@ def test_all_is_well(lab: Lab, host: str) -> None:
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_break_is_noticed(lab: Lab, what: str) -> None:
-    host, commands, where, patterns = BROKEN[what]
+    where, patterns = BROKEN[what].where, BROKEN[what].patterns
     arguments = [f"--probe={pattern}" for pattern in patterns]
     assert all(result["ok"] for result in lab.probes(where, *arguments).values())
-    with broken(lab, host, commands):
+    with broken(lab, BROKEN[what]):
         for pattern in patterns:
             results = lab.probes(where, f"--probe={pattern}")
             assert results
