@@ -105,7 +105,7 @@ def test_the_next_run_ends_as_if_there_had_been_no_kill(case):
         assert case.service.snapshot(*EVERYTHING) == case.after, f"killed before change {number}"
         assert not case.change()["changed"]
         case.set_up()
-    assert number > 60, "the steps are not seen"
+    assert number > 90, "the steps are not seen"
     assert case.service.snapshot(*EVERYTHING) == case.after
 
 
@@ -124,6 +124,8 @@ def test_the_next_run_may_be_killed_as_well(case):
 def test_if_the_change_is_not_wanted_any_more_the_service_has_the_old_files(case):
     number = 0
     while case.killed(case.change, number := number + 1):
+        if not case.service.journal.exists() and (case.service.etc / "main.conf").read_text() == "new\n":
+            break  # the change was made, what is discarded is left
         case.change_back()
         for name in ("etc", "loaded"):
             folder = case.service.root / name
@@ -134,3 +136,4 @@ def test_if_the_change_is_not_wanted_any_more_the_service_has_the_old_files(case
             assert names == {"link", "main.conf", "old.zone", "zone"}
         assert not case.service.journal.exists()
         case.set_up()
+    assert number > 60, "the steps are not seen"
