@@ -372,7 +372,8 @@ def complete_zone(
     """Complete one zone from what it has in common with the others."""
     variable, records, ttl = given.get("variable", "site_zones"), given.get("records", []), common["ttl"]
     if not isinstance(records, list):
-        raise AnsibleFilterError(f"Edit {variable}: zone {origin}: the records are {type(records).__name__}, not a list")
+        kind = type(records).__name__
+        raise AnsibleFilterError(f"Edit {variable}: zone {origin}: the records are {kind}, not a list")
     if "nameservers" in given:
         servers = server_names(given["nameservers"], variable)
     lines = filter_loader.get("zone_records").j2_function(

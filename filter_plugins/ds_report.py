@@ -7,13 +7,15 @@ name: ds_report
 short_description: What the parents of zones have to change, for a person to read
 version_added: "0.1.0"
 description:
-  - Compares the DS records (RFC 4034 section 5) that follow from the keys of signed zones with those that their parents have.
+  - Compares the DS records (RFC 4034 section 5) that follow from the keys of signed zones with those that their parents
+    have.
   - As long as a parent has none, a zone is not secure, but everybody can resolve it. If it has only others, nobody who
     validates can.
 positional: found
 options:
   _input:
-    description: By the zone's full name, the values that its parent ought to have, as the module M(zone_state) returns them.
+    description:
+      - By the zone's full name, the values that its parent ought to have, as the module M(zone_state) returns them.
     type: dict
     required: true
   found:

@@ -7,15 +7,15 @@ name: ds_sets
 short_description: DS records by zone
 version_added: "0.1.0"
 description:
-  - Reads DS records (RFC 4034 section 5) as a zone file has them, one on a line, such as C(dnssec-dsfromkey) prints them
-    and a run writes them into C(site_ds_dir).
+  - Reads DS records (RFC 4034 section 5) as a zone file has them, one on a line, such as C(dnssec-dsfromkey) prints
+    them and a run writes them into C(site_ds_dir).
 options:
   _input:
     description: The lines. Empty ones and those that begin with a semicolon are passed over.
     type: str
     required: true
 notes:
-  - "Refused: a line that is not a DS record with a full name and its digest."
+  - "Refused: what is not a string; a line that is not a DS record with a full name and its digest."
 """
 
 EXAMPLES = r"""

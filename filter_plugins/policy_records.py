@@ -7,8 +7,8 @@ name: policy_records
 short_description: The records of a response policy zone
 version_added: "0.1.0"
 description:
-  - A response policy zone tells a resolver what to answer for certain names instead of the truth. BIND's manual describes
-    the form of its records.
+  - A response policy zone tells a resolver what to answer for certain names instead of the truth. BIND's manual
+    describes the form of its records.
   - What is said of a name holds for all names below it, too, unless something else is said of these.
 options:
   _input:

@@ -7,8 +7,8 @@ name: probed_zones
 short_description: The zones, as the probes of the DNS take them
 version_added: "0.1.0"
 description:
-  - Keeps of complete zones what C(verify_dns) wants to know. Of a big zone an even sample of its records is taken, so that
-    the probing hosts need not hold all of it.
+  - Keeps of complete zones what C(verify_dns) wants to know. Of a big zone an even sample of its records is taken, so
+    that the probing hosts need not hold all of it.
 positional: dnssec, most
 options:
   _input:

@@ -7,8 +7,8 @@ name: served_zones
 short_description: All the zones of a server, of every kind, in one list
 version_added: "0.1.0"
 description:
-  - Brings the static zones, those that are changed by updates, and those that come from somebody else's primary into one
-    form, which named.conf, the catalog, and the module M(zone_state) are made of.
+  - Brings the static zones, those that are changed by updates, and those that come from somebody else's primary into
+    one form, which named.conf, the catalog, and the module M(zone_state) are made of.
   - The contents are not looked at, so it is quick with zones of any size.
 positional: dynamic, secondary, dnssec, agents
 options:
@@ -35,7 +35,6 @@ options:
     description: The addresses at which the DS records of zones can be looked up whose parents are none of these zones.
     type: list
     elements: str
-    default: []
 notes:
   - "Refused: a zone without a name, and a name that is there twice. Errors name the variable to edit."
 """

@@ -20,6 +20,8 @@ options:
     type: list
     elements: dict
     required: true
+notes:
+  - "Refused: a zone in a view that there is not. The error names C(bind9_views)."
 """
 
 EXAMPLES = r"""

@@ -17,13 +17,15 @@ options:
     elements: dict
     required: true
   texts:
-    description: The texts of the zones' files by name; a zone without a file is not in it.
+    description: The texts of the zones' files by the zones' C(id); a zone without a file is not in it.
     type: dict
     required: true
   most:
     description: How many records of a zone are told; the rest is counted.
     type: int
     default: 100
+notes:
+  - "Refused: what P(zone_changes#filter) refuses."
 """
 
 EXAMPLES = r"""
@@ -31,8 +33,19 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: zones | zones_plan(texts) == "st.um, serial 1 -> 2\n  + b.st.um. 60 A 192.0.2.2"
   vars:
-    zones: [{id: st.um, origin: st.um., before: 1, serial: 2, text: "a.st.um. 60 IN A 192.0.2.1\nb.st.um. 60 IN A 192.0.2.2",
-             ttl: 60, mname: m., rname: r., refresh: 1, retry: 1, expire: 3, minimum: 1}]
+    zones:
+      - id: st.um
+        origin: st.um.
+        before: 1
+        serial: 2
+        text: "a.st.um. 60 IN A 192.0.2.1\nb.st.um. 60 IN A 192.0.2.2"
+        ttl: 60
+        mname: m.
+        rname: r.
+        refresh: 1
+        retry: 1
+        expire: 3
+        minimum: 1
     texts: {st.um: "st.um. 60 IN SOA m. r. 1 1 1 3 1\na.st.um. 60 IN A 192.0.2.1"}
 """
 

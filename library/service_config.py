@@ -83,13 +83,13 @@ options:
         default: false
       undo:
         description:
-          - The text that takes the place of the new one, instead of the old text, if the change is undone. For files whose
-            old version the service would not take, such as a zone with a serial that is less than the one before.
+          - The text that takes the place of the new one, instead of the old text, if the change is undone. For files
+            whose old version the service would not take, such as a zone with a serial that is less than the one before.
         type: str
       stale:
         description:
-          - Absolute paths of files that the service has made from the old version of this one, such as a zone's journal. They
-            are removed just before it is replaced, and do not come back.
+          - Absolute paths of files that the service has made from the old version of this one, such as a zone's
+            journal. They are removed just before it is replaced, and do not come back.
         type: list
         elements: str
         default: []
@@ -109,8 +109,8 @@ options:
     default: []
   discard:
     description:
-      - Absolute paths or globs of files that the service has made by itself and no longer needs. They are removed at the
-        end, when the new configuration is proven, and never come back.
+      - Absolute paths or globs of files that the service has made by itself and no longer needs. They are removed at
+        the end, when the new configuration is proven, and never come back.
     type: list
     elements: str
     default: []
@@ -502,7 +502,9 @@ class Transaction:
         if self.unknown and not self.check_mode:
             raise ServiceError("; ".join(self.unknown))
         self.kept = {*wanted, *expand(self.params["keep"])}
-        wanted = {path: look(path) if self.is_initial(path) and os.path.lexists(path) else state for path, state in wanted.items()}
+        for path in filter(self.is_initial, wanted):
+            if os.path.lexists(path):
+                wanted[path] = look(path)
         return wanted | {path: NOTHING for path in expand(self.params["absent"]) if path not in self.kept}
 
     def stale(self, path: str) -> list[str]:
@@ -612,7 +614,8 @@ class Transaction:
         folders = [folder for path in made for folder in missing_folders(path)]
         original = load(self.original) or {"directories": [], "paths": {}}
         stale = {old: NOTHING._asdict() for path in self.changes for old in self.stale(path)}
-        undone = stale | {path: self.undone(path, have) for path, (have, _) in self.changes.items() if not self.is_initial(path)}
+        back = {path: have for path, (have, _) in self.changes.items() if not self.is_initial(path)}
+        undone = stale | {path: self.undone(path, have) for path, have in back.items()}
         for name, record, before in ((self.original, original, paths), (self.journal, self.record, undone)):
             record["paths"] = before | record["paths"]
             record["directories"] = sorted({*folders, *record["directories"]})
@@ -633,7 +636,8 @@ class Transaction:
 
     def serve(self, how: str) -> None:
         """Bring the service in line with the files; `how` is start, stop or reload."""
-        touched = [*self.changes, *self.record["paths"]]
+        stale = {old for path in self.files for old in self.stale(path)}  # their files are reloaded
+        touched = [*self.changes, *(path for path in self.record["paths"] if path not in stale)]
         if any(path.startswith("/etc/systemd/") for path in touched):
             self.command(["systemctl", "daemon-reload"])
         if how == "reload":
@@ -732,8 +736,8 @@ class Transaction:
 def main() -> None:
     """Run as an Ansible module; the action plugin has checked the arguments and filled in their defaults."""
     text, words, flag = {"type": "str"}, {"type": "list", "elements": "str"}, {"no_log": False}
-    file = dict.fromkeys(("path", "owner", "group", "mode"), text) | {"reload": words, "content": text | flag}
-    file |= {"undo": text | flag, "stale": words, "secret_content": {"type": "str", "no_log": True}, "initial": {"type": "bool"}}
+    file = dict.fromkeys(("path", "owner", "group", "mode"), text) | dict.fromkeys(("content", "undo"), text | flag)
+    file |= {"secret_content": text | {"no_log": True}, "initial": {"type": "bool"}, "reload": words, "stale": words}
     spec = dict.fromkeys(("name", "state", "unit", "state_dir"), text)
     spec |= dict.fromkeys(("absent", "discard", "keep", "check", "reload", "probe"), words)
     spec |= {"files": {"type": "list", "elements": "dict", "options": file}, "probe_timeout": {"type": "float"}}

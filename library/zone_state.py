@@ -28,7 +28,7 @@ options:
         description: The name of the zone's file. A zone without one is only asked for.
         type: str
       id:
-        description: What the zone is called in the results, where a server has more than one of a name, in several views.
+        description: What the zone is called in the results, if not by its name, which several views may have.
         type: str
       address:
         description: Where the first server is asked for it, if not at its own address, as that leads to another view.
@@ -38,9 +38,9 @@ options:
         type: str
       kind:
         description:
-          - V(static), its content is that of its file; V(dynamic), it lives by updates (RFC 2136), and if it has no file
-            here, its records are fetched from another server that has them, so that a lost primary does not lose them;
-            V(secondary), it comes from somebody else.
+          - V(static), its content is that of its file; V(dynamic), it lives by updates (RFC 2136), and if its file is
+            not there, its records are fetched from another server that has them, so that a lost primary does not lose
+            them; V(secondary), it comes from somebody else.
         type: str
         choices: [static, dynamic, secondary]
         default: static
@@ -73,8 +73,8 @@ options:
         elements: str
   keys:
     description:
-      - The secrets of TSIG keys (HMAC-SHA-256, in base64) by their names. The key with a server's name opens transfers from
-        it.
+      - The secrets of TSIG keys (HMAC-SHA-256, in base64) by their names. The key with a server's name opens transfers
+        from it.
     type: dict
     default: {}
   texts:
@@ -114,9 +114,9 @@ EXAMPLES = r"""
 RETURN = r"""
 zones:
   description: >-
-    By zone's O(zones[].id), C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it is not ours),
-    C(served), the serials that were answered, and C(signed), the primary's serial if what it serves is signed, else
-    null.
+    By the zone's O(zones[].id), C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it
+    is not ours), C(served), the serials that were answered, and C(signed), the primary's serial if what it serves is
+    signed, else null.
   type: dict
   returned: success
 agreed:
@@ -129,13 +129,13 @@ ds:
   type: dict
   returned: success
 texts:
-  description: By zone, the lines of its file, for those of O(texts) that have one.
+  description: By the zone's O(zones[].id), its file, for those of O(texts) that have one.
   type: dict
   returned: success
 recovered:
   description: >-
-    By the name of a dynamic zone that has no file here and that another server serves, its C(serial) and its records,
-    C(text), without those of a signer.
+    By the O(zones[].id) of a dynamic zone whose file is not here and that another server serves, its C(serial) and its
+    records, C(text), without those of a signer.
   type: dict
   returned: success
 date:
@@ -211,6 +211,17 @@ def endpoints(servers: list[dict]) -> list[tuple[str, str]]:
                 raise ValueError(f"servers: {server['name']}: {cause}") from cause
             found.append((f"{server['name']} ({address})", address))
     return found
+
+
+def tsig_keys(secrets: dict[str, str]) -> "dict[str, dns.tsig.Key]":
+    """Make the keys of secrets, which no message shows."""
+    keys = {}
+    for name, secret in secrets.items():
+        try:
+            keys[name] = dns.tsig.Key(name, secret)
+        except ValueError as cause:
+            raise ValueError(f"keys: the secret of {name} is not base64") from cause
+    return keys
 
 
 class Way(NamedTuple):
@@ -318,7 +329,11 @@ class Look:
         """Read the files; nobody is asked yet."""
         self.zones = {zone["id"] or zone["name"]: zone for zone in given["zones"]}
         self.servers = endpoints(given["servers"])
-        self.keys = {name: dns.tsig.Key(name, secret) for name, secret in given["keys"].items()} if dns else {}
+        self.keys = tsig_keys(given["keys"]) if dns else {}
+        if dns and (unknown := {zone["key"] for zone in given["zones"] if zone["key"]} - self.keys.keys()):
+            raise ValueError(f"keys: there is no {', '.join(sorted(unknown))}")
+        if given["wait"] and not self.servers:
+            raise ValueError("servers is empty, so there is nothing to wait for")
         self.asker = Asker(given["port"], given["timeout"])
         directory = Path(given["directory"])
         self.paths = {zone: directory / each["file"] for zone, each in self.zones.items() if each["file"]}
@@ -332,7 +347,8 @@ class Look:
         key = self.keys[each["key"]] if each["key"] else None
         found = [(server, Way(each["name"], address, key)) for server, address in self.servers]
         if each["address"] and found:
-            found[0] = (f"{found[0][0].partition(' ')[0]} ({each['address']})", found[0][1]._replace(address=each["address"]))
+            label, way = found[0]
+            found[0] = f"{label.partition(' ')[0]} ({each['address']})", way._replace(address=each["address"])
         return found
 
     def primary(self, zone: str) -> Way:
@@ -389,8 +405,8 @@ class Look:
 
     def recovered(self, servers: list[dict]) -> dict[str, dict]:
         """Fetch the dynamic zones that have no file here from whoever has them."""
-        dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
-        found = {}
+        dynamic = [zone for zone in self.paths if self.zones[zone]["kind"] == "dynamic"]
+        found: dict[str, dict] = {}
         for zone in [zone for zone in dynamic if not self.paths[zone].exists()]:
             for server in [server for server in servers[1:] if server["name"] in self.keys]:
                 for address in server["addresses"]:
@@ -447,7 +463,7 @@ def main() -> None:
         agreed=bool(dns and look.servers) and not look.wrong(look.zones),
         ds=look.ds() if dns else {},
         recovered=look.recovered(given["servers"]) if dns else {},
-        texts={zone: look.paths[zone].read_text() for zone in given["texts"] if look.files.get(zone)},
+        texts={zone: look.paths[zone].read_text(encoding="utf-8") for zone in given["texts"] if look.files.get(zone)},
     )
 
 

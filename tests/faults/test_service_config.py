@@ -113,6 +113,7 @@ class Host:
     def arguments(self, content="new\n", **options):
         """Write the module's arguments."""
         common = {"owner": "root", "group": "root", "secret_content": None, "reload": None}
+        common |= {"initial": False, "undo": None, "stale": []}
         files = [
             {"path": f"{ETC}/main.conf", "content": content, "mode": "0600"},
             {"path": f"{ETC}/mounted.conf", "content": "new\n", "mode": "0640"},
@@ -124,6 +125,7 @@ class Host:
             "unit": UNIT,
             "files": [common | file for file in files],
             "absent": [f"{ETC}/*.zone"],
+            "discard": [],
             "keep": [],
             "check": ["sh", "-c", f"! grep BAD {ETC}/main.conf"],
             "reload": ["systemctl", "reload", UNIT],

@@ -90,6 +90,7 @@ def test_the_options_are_the_arguments(plugin):
         option = documentation["options"][argument.name]
         assert option.get("required", False) == (argument.default is argument.empty), argument.name
         if not option.get("required"):
-            assert option.get("default") in (argument.default, list(argument.default or ())), argument.name
+            default = list(argument.default) if isinstance(argument.default, tuple) else argument.default
+            assert option.get("default") == default, argument.name
     positional = [argument.name for argument in arguments if argument.kind != argument.KEYWORD_ONLY]
-    assert documentation["positional"].split(", ") == positional
+    assert documentation.get("positional", "") == ", ".join(positional)

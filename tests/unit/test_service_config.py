@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ class Service:
     def file(self, name="main.conf", content="new\n", *, secret=False, **options):
         mine = {"path": f"{self.etc}/{name}", "owner": str(os.geteuid()), "group": str(os.getegid()), "mode": "0644"}
         text = {"content": None if secret else content, "secret_content": content if secret else None}
-        return mine | text | {"reload": None} | options
+        return mine | text | {"reload": None, "initial": False, "undo": None, "stale": []} | options
 
     def transaction(self, *files, check_mode=False, diff=False, **params):
         defaults = {
@@ -85,6 +86,7 @@ class Service:
             "state": "present",
             "unit": None,
             "absent": [],
+            "discard": [],
             "keep": [],
             "check": ["check"],
             "reload": ["reload"],
@@ -464,17 +466,52 @@ def test_any_bytes_survive_the_journal(tmp_path_factory, data):
         (["plain", "own"], {"reload": None}, ["own"]),
         (["plain"], {"reload": None}, []),
         (["own", "absent"], {}, ["reload"]),
+        (["stale"], {}, ["own"]),
+        (["stale", "own", "other"], {}, ["own", "other"]),
+        (["stale", "plain"], {}, ["reload"]),
     ],
 )
 def test_which_reload_is_run(service, changed, options, reloads):
-    commands = {"plain": None, "own": ["own"], "own2": ["own"], "other": ["other"]}
+    commands = {"plain": None, "own": ["own"], "own2": ["own"], "other": ["other"], "stale": ["own"]}
     files = [service.file(name, "new" if name in changed else "old", reload=argv) for name, argv in commands.items()]
+    files[-1]["stale"] = [f"{service.etc}/stale.jnl"]
     for name in commands:
         service.write(f"etc/{name}", "old")
     if "absent" in changed:
         options = {"absent": [f"{service.etc}/old.zone"]}
     service.run(*files, **options)
     assert service.ran() == ["check", *reloads, "probe"]
+
+
+@pytest.mark.parametrize(
+    ("number", "general", "reloads"),
+    [(10, ["reload"], 10), (11, ["reload"], "reload"), (30, ["reload"], "reload"), (11, None, 11)],
+)
+def test_many_own_reloads_give_way_to_the_general_one(service, number, general, reloads):
+    files = [service.file(f"{i}.zone", reload=["own", str(i)]) for i in range(number)]
+    files += [service.file("last.zone", reload=["own", "0"])]  # a command is run once
+    result = service.run(*files, reload=general)
+    own = [f"reloaded: own {i}" for i in range(number)]
+    assert result["actions"][number + 1 :] == (own if reloads == number else ["reloaded: reload"])
+    assert service.ran() == ["check", *(["own"] * number if reloads == number else ["reload"]), "probe"]
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(200, False), (201, True), (5000, True)])
+def test_a_long_command_is_cut_off_in_messages(service, length, is_cut):
+    words = "fail " + "x" * (length - 5)
+    told = words[:200] + "..." if is_cut else words
+    service.write("bin/fail", "#!/bin/sh\nexit 9\n")
+    (service.root / "bin/fail").chmod(0o755)
+    command = words.split()
+    refused = service.fail(service.file(), check=command)
+    assert refused.startswith(f"{told} refuses the new configuration (exit status 9):\n")
+    assert service.fail(service.file(), reload=command).startswith(f"{told} failed (exit status 9):\n")
+    service.run(service.file(content="old\n"))
+    message = service.fail(service.file(), probe=command)
+    assert message.startswith(f"the probe {told} failed for 0.2 s (exit status 9):\n")
+    service.run(service.file(content="old\n"))
+    result = service.run(service.file(), reload=command, check_mode=True)
+    assert result["actions"][-1] == f"reloaded: {told}"
 
 
 def test_the_probe_is_repeated_until_it_succeeds(service):
@@ -659,7 +696,9 @@ def interrupted(service, *files, **options):
     text = program.read_text()
     program.write_text("#!/bin/sh\nkill -9 $PPID\n")
     if not (child := os.fork()):
-        service.transaction(*files, **options).run()
+        with suppress(BaseException):
+            service.transaction(*files, **options).run()
+        os._exit(1)  # it never returns into the tests
     assert os.waitpid(child, 0)[1] == 9
     program.write_text(text)
 
@@ -725,6 +764,197 @@ def test_what_a_killed_run_had_staged_is_removed(service):
     stale.mkdir(parents=True)
     service.run(service.file(content="old\n"))
     assert not stale.parent.exists()
+
+
+# Files that the service writes to by itself
+
+
+def test_an_initial_file_is_made_where_there_is_none_and_left_alone_from_then_on(service):
+    dynamic = service.file("dynamic.db", "first\n", mode="0640", initial=True, reload=["own"])
+    assert service.run(dynamic)["actions"] == [f"created {service.etc}/dynamic.db", "reloaded: own"]
+    assert look(f"{service.etc}/dynamic.db").data == "first\n"
+    service.write("etc/dynamic.db", "of the service\n")
+    for check_mode in (True, False):
+        result = service.run(dynamic | {"content": "second\n"}, check_mode=check_mode, diff=True)
+        assert result == {"changed": False, "recovered": False, "actions": [], "diff": []}
+    assert (look(f"{service.etc}/dynamic.db").data, look(f"{service.etc}/dynamic.db").mode) == (
+        "of the service\n",
+        "0644",
+    )
+
+
+def test_an_initial_file_is_in_the_place_of_nothing_else(service):
+    os.symlink("nowhere", service.etc / "link")
+    assert not service.run(service.file("link", initial=True))["changed"]
+    assert os.readlink(service.etc / "link") == "nowhere"
+    (service.etc / "folder").mkdir()
+    assert "folder is a directory; only files" in service.fail(service.file("folder", initial=True))
+
+
+def test_absent_and_discard_leave_an_initial_file_alone(service):
+    everything = [f"{service.etc}/*.zone"]
+    assert not service.run(service.file("old.zone", initial=True), absent=everything, discard=everything)["changed"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_initial_file_stays_when_the_change_is_undone(service, killed):
+    files = [service.file(content="MUTE\n"), service.file("sub/dynamic.db", "first\n", initial=True)]
+    if killed:
+        interrupted(service, *files)
+        service.write("etc/sub/dynamic.db", "an update\n")
+        service.run(service.file(content="old\n"))
+    else:
+        assert service.fail(*files).endswith("The old configuration is in force again.")
+    assert (service.etc / "main.conf").read_text() == "old\n"
+    assert (service.etc / "sub/dynamic.db").read_text() == ("an update\n" if killed else "first\n")
+    assert not service.run(files[1] | {"content": "second\n"})["changed"]
+
+
+def test_original_takes_an_initial_file_away(service):
+    before = service.snapshot()
+    service.run(service.file("sub/dynamic.db", initial=True))
+    service.write("etc/sub/dynamic.db", "an update\n")
+    service.run(state="original")
+    assert service.snapshot() == before
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize(
+    ("name", "before"), [("old.zone", "old zone\n"), ("new.zone", None)], ids=["replaced", "created"]
+)
+def test_the_undo_text_takes_the_place_of_the_old_one(service, name, before, killed):
+    file = service.file(name, "MUTE\n", undo="old zone, newer\n", mode="0600")
+    if killed:
+        interrupted(service, file)
+        service.run(service.file(content="old\n"))
+    else:
+        assert "The old configuration is in force again." in service.fail(file)
+    after = {path.name: path.read_text() for path in (service.root / "loaded").iterdir()}
+    expected = {"main.conf": "old\n", "old.zone": "old zone\n"}
+    assert after == expected | ({name: "old zone, newer\n"} if before else {})
+    assert look(f"{service.etc}/old.zone").mode == "0644"  # the text alone is another one
+
+
+def test_the_undo_text_is_not_for_a_link(service):
+    os.symlink("old.zone", service.etc / "link")
+    before = service.snapshot()
+    service.fail(service.file("link", "MUTE\n", undo="never\n"))
+    assert service.snapshot() == before
+
+
+def test_the_undo_text_matters_only_when_there_is_something_to_undo(service):
+    assert not service.run(service.file(content="old\n", undo="x\n"))["changed"]
+    service.run(service.file(undo="x\n"))
+    assert (service.etc / "main.conf").read_text() == "new\n"
+    service.run(state="original")
+    assert (service.etc / "main.conf").read_text() == "old\n"
+
+
+def test_a_refused_file_is_not_undone(service):
+    service.write("etc/old.zone.jnl", "journal\n")
+    before = service.snapshot()
+    file = service.file("old.zone", "BAD\n", undo="x\n", stale=[f"{service.etc}/old.zone.jnl"])
+    message = service.fail(file, service.file("first.db", initial=True))
+    if CAN_ISOLATE:
+        assert message.endswith("Nothing is changed.")
+        assert service.snapshot() == before
+
+
+def test_stale_files_are_removed_before_the_file_is_replaced(service, monkeypatch):
+    done = []
+
+    def told(path, state, put=put):
+        if path.startswith(str(service.etc)):
+            done.append(("remove" if state == NOTHING else "write", path.removeprefix(f"{service.etc}/")))
+        put(path, state)
+
+    stale = [f"{service.etc}/main.conf.jnl", f"{service.etc}/../etc/main.conf.none"]
+    service.write("etc/main.conf.jnl", "journal\n")
+    monkeypatch.setattr(service_config, "put", told)
+    result = service.run(service.file(stale=stale))
+    assert done == [("remove", "main.conf.jnl"), ("remove", "main.conf.none"), ("write", "main.conf")]
+    assert result["actions"] == [f"replaced {service.etc}/main.conf", "reloaded: reload"]
+    assert not (service.root / "loaded/main.conf.jnl").exists()
+
+
+def test_stale_files_stay_while_their_file_does(service):
+    service.write("etc/main.conf.jnl", "journal\n")
+    before = service.snapshot()
+    stale = [f"{service.etc}/main.conf.jnl"]
+    assert not service.run(service.file(content="old\n", stale=stale))["changed"]
+    service.run(service.file(stale=stale), check_mode=True)
+    assert service.snapshot() == before
+    service.run(service.file(content="old\n", stale=stale), service.file("other"))
+    assert (service.etc / "main.conf.jnl").exists()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_stale_files_do_not_come_back(service, killed):
+    service.write("etc/old.zone.jnl", "journal\n")
+    file = service.file("old.zone", "MUTE\n", stale=[f"{service.etc}/old.zone.jnl"])
+    # What the service makes of the new text has to go with that: the second reload must not see it.
+    reload = ["sh", "-c", "cp -a etc seen.$(ls | grep -c ^seen); touch etc/old.zone.jnl; exec reload"]
+    if killed:
+        interrupted(service, file, reload=reload, check=None)
+        assert (service.etc / "old.zone.jnl").exists()
+        service.run(service.file(content="old\n"), reload=reload)
+    else:
+        service.fail(file, reload=reload, check=None)
+    assert {path.name: path.read_text() for path in (service.root / "seen.0").iterdir()}["old.zone"] == "MUTE\n"
+    seen = {path.name: path.read_text() for path in (service.root / "seen.1").iterdir()}
+    assert seen == {"main.conf": "old\n", "old.zone": "old zone\n"}
+
+
+def test_what_is_undone_is_removed_before_anything_is_written(service, monkeypatch):
+    done = []
+    transaction = service.transaction()
+    states = {"a": look(f"{service.etc}/main.conf"), "a.jnl": NOTHING, "b": State("file", "b"), "c": NOTHING}
+    record = {f"{service.etc}/{name}": state._asdict() for name, state in states.items()}
+    monkeypatch.setattr(service_config, "place", lambda path, state: done.append(path.removeprefix(f"{service.etc}/")))
+    transaction.undo({"paths": record, "directories": []})
+    assert done == ["a.jnl", "c", "a", "b"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_discarded_files_go_at_the_very_end(service, check_mode):
+    for name in ("a.zone.jnl", "b.zone.jnl", "kept.zone.jnl"):
+        service.write(f"etc/{name}", "x\n")
+    (service.etc / "dir.zone.jnl").mkdir()
+    options = {"discard": [f"{service.etc}/*.jnl", f"{service.etc}/gone"], "keep": [f"{service.etc}/kept.zone.jnl"]}
+    options["check_mode"] = check_mode
+    result = service.run(service.file(), **options)
+    words = [f"discarded {service.etc}/{name}.zone.jnl" for name in "ab"]
+    assert result["actions"] == [f"replaced {service.etc}/main.conf", "reloaded: reload", *words]
+    assert result["changed"]
+    left = ["dir.zone.jnl", "kept.zone.jnl", "main.conf", "old.zone"]
+    if not check_mode:
+        assert sorted(path.name for path in service.etc.iterdir()) == left
+        # They were still there when the service was proven to work.
+        assert (service.root / "loaded/a.zone.jnl").exists()
+        assert service.run(service.file(), **options) == {"changed": False, "recovered": False, "actions": []}
+
+
+def test_discarding_alone_disturbs_nobody(service):
+    service.write("etc/a.jnl", "x\n")
+    result = service.run(service.file(content="old\n"), discard=[f"{service.etc}/*.jnl"])
+    assert result == {"changed": True, "recovered": False, "actions": [f"discarded {service.etc}/a.jnl"]}
+    assert service.ran() == []
+
+
+def test_nothing_is_discarded_when_the_change_fails(service):
+    service.write("etc/a.jnl", "x\n")
+    before = service.snapshot()
+    for word in ("BAD", "MUTE", "UNLOADABLE"):
+        service.fail(service.file(content=word), discard=[f"{service.etc}/*.jnl"])
+        assert service.snapshot() == before
+
+
+def test_discarded_files_never_come_back(service):
+    service.write("etc/a.jnl", "x\n")
+    service.run(service.file(), discard=[f"{service.etc}/*.jnl"])
+    service.fail(service.file(content="MUTE\n"))
+    service.run(state="original")
+    assert sorted(path.name for path in service.etc.iterdir()) == ["main.conf", "old.zone"]
 
 
 def test_two_runs_at_once_wait_for_each_other(service, monkeypatch):

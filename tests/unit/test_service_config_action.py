@@ -49,17 +49,24 @@ def file(**options):
         ({"name": ".."}, "name is '..'; it may"),
         ({"nmae": "x"}, "Unsupported parameters for (None) module: nmae. Supported parameters include: absent, check,"),
         ({"state": "gone"}, "value of state must be one of: present, original, got: gone"),
-        ({"state": "original", **file()}, "state is original, which takes no files, absent or keep"),
-        ({"state": "original", "absent": ["/x"]}, "state is original, which takes no files, absent or keep"),
+        ({"state": "original", **file()}, "state is original, which takes no files, absent, discard or keep"),
+        ({"state": "original", "absent": ["/x"]}, "state is original, which takes no files, absent, discard or keep"),
+        ({"state": "original", "discard": ["/x"]}, "state is original, which takes no files, absent, discard or keep"),
+        ({"state": "original", "keep": ["/x"]}, "state is original, which takes no files, absent, discard or keep"),
         ({"reload": "rndc reload"}, "reload is 'rndc reload'; it must be a list of words, such as [rndc, reload]"),
         ({"check": []}, "check is []; it must be a list of words"),
         ({"probe": [["dig"]]}, "probe is [['dig']]; it must be a list of words"),
         ({"probe_timeout": "soon"}, "argument 'probe_timeout' is of type str and we were unable to convert to float"),
         ({"absent": ["x/*"]}, "'x/*' is not an absolute path, without a / at the end"),
         ({"keep": ["/etc/x/"]}, "'/etc/x/' is not an absolute path, without a / at the end"),
+        ({"discard": ["*.jnl"]}, "'*.jnl' is not an absolute path, without a / at the end"),
+        ({"discard": 5}, "'5' is not an absolute path"),
+        (file(stale=["x.jnl"]), "'x.jnl' is not an absolute path, without a / at the end"),
+        (file(stale=["/etc/x/"]), "'/etc/x/' is not an absolute path, without a / at the end"),
+        (file(initial="perhaps"), "argument 'initial' is of type str"),
         ({"state_dir": "x"}, "'x' is not an absolute path"),
         ({"files": [{"content": "x"}]}, "missing required arguments: path found in files"),
-        (file(conntent="x"), "module: files.conntent. Supported parameters include: content, group, mode,"),
+        (file(conntent="x"), "module: files.conntent. Supported parameters include: content, group, initial,"),
         (file(template="x.j2"), "/etc/x: exactly one of template and content is needed, both given"),
         (file(content=None), "/etc/x: exactly one of template and content is needed, neither given"),
         (file(content={"a": 1}), "/etc/x: content is a dict; it must be a string"),
@@ -74,6 +81,48 @@ def file(**options):
 )
 def test_wrong_arguments_are_refused(arguments, message):
     assert message in refusal(**arguments)
+
+
+def test_what_the_module_gets(monkeypatch):
+    """Each option that the module has is passed on, with its default where the task does not give it."""
+    given = []
+    monkeypatch.setattr(
+        ACTION.ActionModule, "_execute_module", lambda self, module_args, **_: given.append(module_args) or {}
+    )
+    task = SimpleNamespace(
+        args={
+            "name": "demo",
+            "files": [
+                {"path": "/d/x", "content": "x"},
+                {"path": "/d/y", "content": "y", "initial": True, "undo": "z", "stale": ["/d/y.jnl"], "mode": "640"},
+            ],
+            "discard": ["/d/*.jbk"],
+        },
+        async_val=0,
+        check_mode=False,
+    )
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
+    ACTION.ActionModule(task, connection, None, None, None).run(task_vars={})
+    (arguments,) = given
+    common = {"owner": "root", "group": "root", "reload": None}
+    assert arguments == {
+        "name": "demo",
+        "state": "present",
+        "unit": None,
+        "files": [
+            {"path": "/d/x", "content": "x", "mode": "0644", "initial": False, "undo": None, "stale": []} | common,
+            {"path": "/d/y", "content": "y", "mode": "0640", "initial": True, "undo": "z", "stale": ["/d/y.jnl"]}
+            | common,
+        ],
+        "absent": [],
+        "discard": ["/d/*.jbk"],
+        "keep": [],
+        "check": None,
+        "reload": None,
+        "probe": None,
+        "probe_timeout": 10.0,
+        "state_dir": "/var/lib/service_config",
+    }
 
 
 def test_a_wrong_secret_is_not_shown():

@@ -1,5 +1,6 @@
 """The serials of files and servers, and the gate, against name servers of our own."""
 
+import base64
 import json
 import socket
 import sys
@@ -9,11 +10,13 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import dns.zone
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
@@ -22,12 +25,13 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[2] / "library"))
 
 import zone_state
-from zone_state import ask_serial, disagreements, endpoints, is_behind, read_zone_file
+from zone_state import Answer, Asker, Way, disagreements, endpoints, is_behind, read_zone_file, tsig_keys
 
 HALF = 2**31
 LAST = 2**32 - 1
 PRIMARY = {"name": "primary", "addresses": ["127.0.0.1"]}
 SECONDARY = {"name": "secondary", "addresses": ["::1"]}
+KEYS = {name: base64.b64encode(name.encode() * 4).decode() for name in ("primary", "secondary", "strangers")}
 ZONE = """\
 ;
 ; Ansible managed
@@ -41,6 +45,12 @@ a.st.um. 60 IN TXT "x IN SOA y z 99 "
 
 
 # Name servers
+
+
+def keyring(secrets):
+    """Give the keys as dnspython looks for them."""
+    return {key.name: key for key in tsig_keys(secrets).values()}
+
 
 silent = object()
 
@@ -62,49 +72,118 @@ def soa(zone, serial, *, section="answer", authority=True, rcode=dns.rcode.NOERR
 
 
 class Server:
-    """A name server. What it says of a zone is a serial, which may depend on the time, a reply, or nothing."""
+    """A name server. What it says of a zone is a serial, which may depend on the time, a reply, or nothing.
+
+    Of the other records it says what is in `records`, and whole zones are in `transfers`.
+    """
 
     def __init__(self, address, port=0):
-        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, port))
-        self.port = self.socket.getsockname()[1]
-        self.zones = {}
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.udp, self.tcp = (socket.socket(family, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.tcp.bind((address, port))
+        self.port = self.tcp.getsockname()[1]
+        self.udp.bind((address, self.port))
+        self.tcp.listen()
+        self.zones, self.records, self.transfers, self.keys = {}, {}, {}, {}
+        self.truncates = False
         self.queries = []
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.start()
+        self.threads = [threading.Thread(target=target) for target in (self.serve_udp, self.serve_tcp)]
+        for thread in self.threads:
+            thread.start()
 
-    def serve(self):
+    def reply(self, wire):
+        try:
+            query = dns.message.from_wire(wire, keyring=self.keys or None)
+        except dns.exception.DNSException:  # a key that it does not know
+            return silent
+        self.queries.append(query)
+        name, kind = query.question[0].name.to_text(), dns.rdatatype.to_text(query.question[0].rdtype)
+        said = self.zones.get(name, silent) if kind == "SOA" else self.say(name, kind)
+        if callable(said):
+            said = said(query)
+        if isinstance(said, int):
+            said = soa(name, said)(query)
+        return said if said is silent or isinstance(said, bytes) else said.to_wire()
+
+    def say(self, name, kind):
+        """Make a reply of records, or of a whole zone, if there is such a one."""
+
+        def reply(query):
+            response = dns.message.make_response(query)
+            response.flags |= dns.flags.AA
+            if self.records.get((name, kind)):
+                response.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *self.records[name, kind]))
+            if kind == "AXFR":
+                zone = dns.zone.from_text(self.transfers[name], name, relativize=False)
+                sets = [dns.rrset.from_rdata_list(owner, each.ttl, each) for owner, each in zone.iterate_rdatasets()]
+                first = next(each for each in sets if each.rdtype == dns.rdatatype.SOA)
+                response.answer = [first, *(each for each in sets if each is not first), first]
+            return response
+
+        return silent if kind == "AXFR" and name not in self.transfers else reply
+
+    def serve_udp(self):
         while True:
-            wire, self.sender = self.socket.recvfrom(4096)
+            wire, self.sender = self.udp.recvfrom(4096)
             if not wire:
                 return
-            query = dns.message.from_wire(wire)
-            self.queries.append(query)
-            name = query.question[0].name.to_text()
-            said = self.zones.get(name, silent)
-            if callable(said):
-                said = said(query)
-            if isinstance(said, int):
-                said = soa(name, said)(query)
+            said = self.reply(wire)
+            if self.truncates:
+                said = dns.message.make_response(dns.message.from_wire(wire))
+                said.flags |= dns.flags.AA | dns.flags.TC
+                said = said.to_wire()
             if said is not silent:
-                self.socket.sendto(said if isinstance(said, bytes) else said.to_wire(), self.sender)
+                self.udp.sendto(said, self.sender)
+
+    def serve_tcp(self):
+        while True:
+            try:
+                connection, _ = self.tcp.accept()
+            except OSError:  # it is closed
+                return
+            with connection:
+                connection.settimeout(2)
+                wire = connection.recv(2 + 4096)
+                if (said := self.reply(wire[2:])) is not silent:
+                    connection.sendall(len(said).to_bytes(2, "big") + said)
 
     def close(self):
-        with socket.socket(self.socket.family, socket.SOCK_DGRAM) as mine:
-            mine.sendto(b"", self.socket.getsockname())
-        self.thread.join()
-        self.socket.close()
+        with socket.socket(self.udp.family, socket.SOCK_DGRAM) as mine:
+            mine.sendto(b"", self.udp.getsockname())
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+        self.udp.close()
+        self.tcp.close()
+
+    def asked(self, kind="SOA"):
+        """Return the names that it was asked for records of a kind of, with the keys of the questions."""
+        asked = [query for query in self.queries if dns.rdatatype.to_text(query.question[0].rdtype) == kind]
+        return [(query.question[0].name.to_text(), query.keyname and query.keyname.to_text()) for query in asked]
+
+
+def sign(zone, serial, *records):
+    """Make the reply of a server that signs a zone."""
+
+    def reply(query):
+        response = soa(zone, serial)(query)
+        data = f"SOA 13 2 60 20380101000000 20200101000000 1 {zone} AAAA"
+        response.answer.append(dns.rrset.from_text(zone, 60, "IN", "RRSIG", data))
+        return response
+
+    return reply
 
 
 @pytest.fixture
 def servers():
-    """Two servers at one port."""
+    """Three servers at one port."""
     with ExitStack() as stack:
-        first = Server("127.0.0.1")
-        stack.callback(first.close)
-        both = [first, Server("::1", first.port)]
-        stack.callback(both[1].close)
-        yield both
+        made = []
+        for address in ("127.0.0.1", "::1", "127.0.0.2"):
+            made.append(Server(address, made[0].port if made else 0))
+            stack.callback(made[-1].close)
+        yield made
 
 
 @pytest.fixture
@@ -152,17 +231,63 @@ def test_another_failure_is_not_hidden(tmp_path):
 # One server
 
 
-def ask(server, timeout=2.0):
-    return ask_serial("st.um", "127.0.0.1", server.port, timeout)
+NOBODY = Answer("a", None, False)
 
 
+def way(zone="st.um", address="127.0.0.1", key=None):
+    return Way(zone, address, tsig_keys({key: KEYS[key]})[key] if key else None)
+
+
+def ask(server, timeout=2.0, **options):
+    return Asker(server.port, timeout).serial("a", way(**options))
+
+
+@pytest.mark.parametrize("name", ["st.um", "st.um.", "ST.um"])
 @pytest.mark.parametrize("serial", [0, 7, LAST])
-def test_asks_for_the_serial(server, serial):
-    server.zones["st.um."] = serial
-    assert ask(server) == serial
+def test_asks_for_the_serial(server, name, serial):
+    server.zones["st.um."] = server.zones["ST.um."] = serial
+    assert ask(server, zone=name) == Answer("a", serial, False)
     (query,) = server.queries
-    assert query.question[0].to_text() == "st.um. IN SOA"
+    assert query.question[0].to_text().lower() == "st.um. in soa"
     assert not query.flags & dns.flags.RD
+    assert query.ednsflags & dns.flags.DO
+    assert query.keyname is None
+
+
+def test_sees_whether_the_answer_is_signed(server):
+    server.zones["st.um."] = sign("st.um.", 9)
+    assert ask(server) == Answer("a", 9, True)
+
+
+def test_asks_with_a_key(server):
+    server.zones["st.um."] = 7
+    server.keys = keyring(KEYS)
+    assert ask(server, key="strangers") == Answer("a", 7, False)
+    assert server.asked() == [("st.um.", "strangers.")]
+
+
+def test_a_key_that_the_server_does_not_have_is_none(server):
+    server.zones["st.um."] = 7
+    server.keys = keyring({"strangers": base64.b64encode(b"another secret").decode()})
+    assert ask(server, key="strangers", timeout=0.2) == NOBODY
+    server.keys = {}
+    assert ask(server, key="strangers", timeout=0.2) == NOBODY
+
+
+def test_an_answer_that_is_not_signed_with_the_key_is_none(server):
+    def unsigned(query):
+        return soa("st.um.", 7)(dns.message.make_query("st.um", "SOA", id=query.id))
+
+    server.keys = keyring(KEYS)
+    server.zones["st.um."] = unsigned
+    assert ask(server, key="strangers", timeout=0.2) == NOBODY
+
+
+def test_asks_over_tcp_if_the_answer_does_not_fit(server):
+    server.truncates = True
+    server.zones["st.um."] = 7
+    assert ask(server).serial == 7
+    assert len(server.queries) == 2
 
 
 @pytest.mark.parametrize(
@@ -180,13 +305,13 @@ def test_asks_for_the_serial(server, serial):
 )
 def test_an_answer_without_a_serial_is_none(server, reply):
     server.zones["st.um."] = reply
-    assert ask(server, timeout=0.3) is None
+    assert ask(server, timeout=0.3) == NOBODY
 
 
 def test_silence_is_none_when_the_time_is_over(server):
     server.zones["st.um."] = silent
     started = time.monotonic()
-    assert ask(server, timeout=0.2) is None
+    assert ask(server, timeout=0.2) == NOBODY
     assert 0.2 <= time.monotonic() - started < 2
     assert len(server.queries) == 1
 
@@ -195,7 +320,7 @@ def test_nobody_at_the_port_is_none():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    assert ask_serial("st.um", "127.0.0.1", port, 0.2) is None
+    assert Asker(port, 0.2).serial("a", way()) == NOBODY
 
 
 def test_an_answer_from_another_port_is_not_taken(server):
@@ -206,12 +331,120 @@ def test_an_answer_from_another_port_is_not_taken(server):
         return 7
 
     server.zones["st.um."] = both
-    assert ask(server) == 7
+    assert ask(server).serial == 7
 
 
 def test_asks_over_ipv6(servers):
     servers[1].zones["st.um."] = 7
-    assert ask_serial("st.um", "::1", servers[1].port, 2) == 7
+    assert ask(servers[0], address="::1").serial == 7
+    assert servers[0].queries == []
+
+
+# How far BIND is with signing: algorithm, key tag (2 octets), whether the key goes, whether it is done
+
+
+@pytest.mark.parametrize(
+    ("notes", "is_signing"),
+    [
+        pytest.param([], False, id="nothing was ever signed, or it is long ago"),
+        pytest.param([r"\# 5 0D04D20001"], False, id="done"),
+        pytest.param([r"\# 5 0D04D20101"], False, id="a key is gone"),
+        pytest.param([r"\# 5 0D04D20000"], True, id="under way"),
+        pytest.param([r"\# 5 0D04D20100"], True, id="a key goes"),
+        pytest.param([r"\# 5 0D04D20001", r"\# 5 0D162E0000"], True, id="one of two keys is done"),
+        pytest.param([r"\# 5 0D04D20001", r"\# 5 0D162E0001"], False, id="both are done"),
+        pytest.param([r"\# 6 000100000000"], True, id="a chain of NSEC3 is made"),
+        pytest.param([r"\# 6 000180000A00"], True, id="a chain of NSEC3 with iterations is made"),
+        pytest.param([r"\# 5 0D04D20001", r"\# 6 000100000000"], True, id="a chain of NSEC3 is made, a key is done"),
+    ],
+)
+def test_is_signing(server, notes, is_signing):
+    server.records["st.um.", "TYPE65534"] = notes
+    assert Asker(server.port, 2).is_signing(way()) == is_signing
+    assert server.asked("TYPE65534") == [("st.um.", None)]
+
+
+def test_a_server_that_does_not_answer_is_not_signing(server):
+    server.records["st.um.", "TYPE65534"] = [r"\# 5 0D04D20000"]
+    assert not Asker(server.port, 0.1).is_signing(way(key="strangers"))
+
+
+# What a parent ought to know of a zone's keys
+
+# The root's key of 2017, and what IANA publishes of it.
+KSK_2017 = (
+    "257 3 8 AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlN"
+    "Vz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eN"
+    "buv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2"
+    "Nn6UwNR1AkUTV74bU="
+)
+DS_2017 = "20326 8 2 e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d"
+ZSK = "256" + KSK_2017[3:]
+CDS = [f"{tag} 13 2 {'ab' * 32}" for tag in (9, 10)]
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        pytest.param({}, [], id="no key"),
+        pytest.param({"DNSKEY": [KSK_2017]}, [DS_2017], id="a key"),
+        pytest.param({"DNSKEY": [ZSK, KSK_2017]}, [DS_2017], id="a key that only signs the zone is not for the parent"),
+        pytest.param({"DNSKEY": [ZSK]}, [], id="nothing but such a key"),
+        pytest.param({"CDS": CDS, "DNSKEY": [KSK_2017]}, sorted(CDS), id="CDS records come first"),
+        pytest.param({"CDS": [CDS[1]], "DNSKEY": [KSK_2017]}, [CDS[1]], id="a CDS record"),
+        pytest.param({"CDS": ["0 0 0 00"], "DNSKEY": [KSK_2017]}, [], id="the wish to leave (RFC 8078)"),
+    ],
+)
+def test_ds(server, records, expected):
+    server.records = {(".", kind): values for kind, values in records.items()}
+    assert Asker(server.port, 2).ds(way(".")) == expected
+    assert server.asked("CDS") == [(".", None)]
+    assert server.asked("DNSKEY") == ([] if "CDS" in records else [(".", None)])
+
+
+# Transfers
+
+DYNAMIC = """\
+dyn.st.um. 60 IN SOA ns1.st.um. hostmaster.st.um. 42 3600 900 2419200 3600
+dyn.st.um. 300 IN NS ns1.st.um.
+b.dyn.st.um. 60 IN TXT "a b; c"
+a.dyn.st.um. 60 IN A 192.0.2.1
+a.dyn.st.um. 60 IN A 192.0.2.10
+"""
+OF_THE_SIGNER = f"""\
+dyn.st.um. 60 IN DNSKEY {ZSK}
+dyn.st.um. 60 IN CDNSKEY {KSK_2017}
+dyn.st.um. 60 IN CDS {CDS[0]}
+dyn.st.um. 60 IN NSEC3PARAM 1 0 0 -
+dyn.st.um. 60 IN TYPE65534 \\# 5 0D04D20001
+dyn.st.um. 60 IN RRSIG SOA 13 2 60 20380101000000 20200101000000 1 dyn.st.um. AAAA
+a.dyn.st.um. 60 IN NSEC b.dyn.st.um. A RRSIG NSEC
+0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.dyn.st.um. 60 IN NSEC3 1 0 0 - 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR A
+"""
+RECOVERED = {
+    "serial": 42,
+    "text": "a.dyn.st.um. 60 IN A 192.0.2.1\na.dyn.st.um. 60 IN A 192.0.2.10\n"
+    'b.dyn.st.um. 60 IN TXT "a b; c"\ndyn.st.um. 300 IN NS ns1.st.um.',
+}
+
+
+@pytest.mark.parametrize("text", [DYNAMIC, DYNAMIC + OF_THE_SIGNER], ids=["unsigned", "signed"])
+def test_a_transfer_gives_a_zone_without_the_records_of_its_signer(server, text):
+    server.keys, server.transfers = keyring(KEYS), {"dyn.st.um.": text}
+    assert Asker(server.port, 2).transfer(way("dyn.st.um", key="secondary")) == RECOVERED
+    assert server.asked("AXFR") == [("dyn.st.um.", "secondary.")]
+
+
+def test_a_transfer_that_fails_is_none(server):
+    server.keys = keyring(KEYS)
+    asker = Asker(server.port, 0.3)
+    assert asker.transfer(way("dyn.st.um", key="secondary")) is None  # no such zone
+    server.transfers = {"dyn.st.um.": DYNAMIC}
+    server.keys = {}
+    assert asker.transfer(way("dyn.st.um", key="secondary")) is None
+    server.keys = keyring({"secondary": KEYS["strangers"]})
+    assert asker.transfer(way("dyn.st.um", key="secondary")) is None
+    assert asker.transfer(way("dyn.st.um", "127.0.0.9", key="secondary")) is None  # nobody there
 
 
 # Serial numbers
@@ -296,24 +529,42 @@ def held(serial):
     ],
 )
 def test_disagreements(file, answers, expected):
-    assert disagreements("st.um", file, list(zip("abc", answers, strict=False))) == expected
+    said = [Answer(server, serial, False) for server, serial in zip("abc", answers, strict=False)]
+    assert disagreements("st.um", file, False, said) == expected
+    # Where the serials are not right yet, there is no word on signatures.
+    unsigned = expected or [f"{server} serves st.um unsigned" for server in "abc"[: len(answers)]]
+    assert disagreements("st.um", file, True, said) == unsigned
+    assert disagreements("st.um", file, True, [answer._replace(signed=True) for answer in said]) == expected
 
 
-@pytest.mark.parametrize(
-    ("given_servers", "message"),
-    [
-        ([], "servers is empty, and a zone has at least one"),
-        ([{"addresses": ["::1"]}], "servers: {'addresses': ['::1']} is not a dictionary with name and addresses"),
-        ([PRIMARY, {"name": "b"}], "servers: {'name': 'b'} is not a dictionary with name and addresses"),
-        ([{"name": "b", "addresses": []}], "is not a dictionary with name and addresses"),
-        ([{"name": "b", "addresses": "::1"}], "is not a dictionary with name and addresses"),
-        ([PRIMARY, {"name": "b", "addresses": ["ns2"]}], "servers: b: 'ns2' does not appear to be an IPv4 or IPv6"),
-    ],
+def test_who_serves_a_zone_unsigned_is_named():
+    answers = [Answer("a", 7, True), Answer("b", 7, False), Answer("c", 7, True)]
+    assert disagreements("st.um", held(7), True, answers) == ["b serves st.um unsigned"]
+    assert disagreements("st.um", held(7), False, answers) == []
+
+
+some_serials = st.sampled_from([None, 0, 1, 7, HALF, LAST]) | st.integers(0, LAST)
+
+
+@given(
+    st.none() | st.integers(0, LAST).map(held),
+    st.lists(st.tuples(some_serials, st.booleans()), min_size=1),
+    st.booleans(),
 )
-def test_wrong_servers_are_refused(given_servers, message):
-    with pytest.raises(ValueError, match="servers") as error:
-        endpoints(given_servers)
-    assert message in str(error.value)
+def test_there_is_no_disagreement_when_all_is_well_and_never_else(file, said, signed):
+    answers = [Answer("a", *each) for each in said]
+    first = answers[0].serial
+    agree = first is not None and all(answer.serial == first for answer in answers)
+    behind = first is not None and file is not None and is_behind(first, file["serial"])
+    right = agree and not behind and (not signed or all(answer.signed for answer in answers))
+    assert (disagreements("st.um", file, signed, answers) == []) == right
+
+
+def test_every_address_is_an_endpoint():
+    servers = [{"name": "a", "addresses": ["192.0.2.1", "::1"]}, {"name": "b", "addresses": ["192.0.2.2"]}]
+    labels = [("a (192.0.2.1)", "192.0.2.1"), ("a (::1)", "::1"), ("b (192.0.2.2)", "192.0.2.2")]
+    assert endpoints(servers) == labels
+    assert endpoints([]) == []
 
 
 # The module
@@ -332,9 +583,9 @@ class Module:
     def run(self, *servers, zones=("st.um",), check_mode=False, **options):
         """Return what the module returns, and the seconds that it took."""
         arguments = {
-            "zones": {zone: f"{zone}.zone" for zone in zones},
+            "zones": [{"name": each, "file": f"{each}.zone"} if isinstance(each, str) else each for each in zones],
             "directory": str(self.folder),
-            "servers": list(servers) or [PRIMARY],
+            "servers": [PRIMARY] if servers == () else [server for server in servers if server],
             "port": self.port,
             "timeout": 0.2,
         }
@@ -360,11 +611,12 @@ def test_looks(module, server):
     result, _ = module.run(zones=["st.um", "new", "gone", "rebuilt"])
     today.append(datetime.now(UTC))
     assert result["zones"] == {
-        "st.um": {"file": held(7), "served": [9]},
-        "new": {"file": None, "served": []},
-        "gone": {"file": None, "served": []},
-        "rebuilt": {"file": held(3), "served": [12]},
+        "st.um": {"file": held(7), "served": [9], "signed": None},
+        "new": {"file": None, "served": [], "signed": None},
+        "gone": {"file": None, "served": [], "signed": None},
+        "rebuilt": {"file": held(3), "served": [12], "signed": None},
     }
+    assert (result["ds"], result["texts"], result["recovered"]) == ({}, {}, {})
     assert result["date"] in [day.strftime("%Y%m%d") for day in today]
 
 
@@ -436,22 +688,25 @@ def test_the_gate_fails_where_the_first_server_is_down_or_behind(module, server)
 
 
 def test_the_gate_names_twenty_failures_at_most(module):
-    result, _ = module.run(zones=[f"z{number}" for number in range(30)], wait=0.1)
-    assert result["msg"].count(" does not serve z") == 20
+    for number, more in ((20, ""), (21, "; and 1 more"), (30, "; and 10 more")):
+        result, _ = module.run(zones=[f"z{number}" for number in range(number)], wait=0.1)
+        assert result["msg"].count(" does not serve z") == 20
+        assert result["msg"].endswith(f"does not serve z19{more}")
 
 
 def test_the_gate_does_not_wait_in_check_mode(module, server):
     server.zones["st.um."] = 6
     result, seconds = module.run(wait=10, check_mode=True)
-    assert result["zones"]["st.um"] == {"file": held(7), "served": [6]}
+    assert result["zones"]["st.um"] == {"file": held(7), "served": [6], "signed": None}
     assert seconds < 2
 
 
 def test_check_mode_does_without_dnspython(module, server, monkeypatch):
     monkeypatch.setattr(zone_state, "dns", None)
     for wait in (0, 10):
-        result, seconds = module.run(wait=wait, check_mode=True)
-        assert result["zones"]["st.um"] == {"file": held(7), "served": []}
+        result, seconds = module.run(wait=wait, check_mode=True, keys=KEYS, texts=["st.um"])
+        assert result["zones"]["st.um"] == {"file": held(7), "served": [], "signed": None}
+        assert (result["ds"], result["recovered"], list(result["texts"])) == ({}, {}, ["st.um"])
         assert seconds < 2
     assert server.queries == []
 
@@ -462,19 +717,227 @@ def test_dnspython_is_named_where_it_is_needed(module, monkeypatch):
     assert "Failed to import the required Python library (dnspython)" in result["msg"]
 
 
+# Signed zones
+
+
+def signed(name="st.um", **options):
+    return {"name": name, "file": f"{name}.zone", "signed": True} | options
+
+
+def test_the_primary_tells_whether_a_zone_is_signed(module, servers):
+    servers[0].zones |= {"st.um.": sign("st.um.", 9), "plain.": 5}
+    servers[1].zones |= {"st.um.": 9, "plain.": sign("plain.", 5)}
+    zones = module.run(PRIMARY, SECONDARY, zones=["st.um", "plain"])[0]["zones"]
+    assert zones["st.um"] == {"file": held(7), "served": [9, 9], "signed": 9}
+    assert zones["plain"] == {"file": None, "served": [5, 5], "signed": None}
+
+
+def test_the_gate_waits_for_signatures_everywhere(module, servers):
+    servers[0].zones["st.um."] = sign("st.um.", 7)
+    servers[1].zones["st.um."] = 7
+    result, _ = module.run(PRIMARY, SECONDARY, zones=[signed()], wait=0.1)
+    assert result["msg"] == "After 0.1 s: secondary (::1) serves st.um unsigned"
+    servers[1].zones["st.um."] = sign("st.um.", 7)
+    assert module.run(PRIMARY, SECONDARY, zones=[signed()], wait=0.1)[0]["zones"]["st.um"]["signed"] == 7
+
+
+def test_the_gate_does_not_ask_for_signatures_that_nobody_wants(module, server):
+    server.zones["st.um."] = sign("st.um.", 7)
+    server.records["st.um.", "TYPE65534"] = [r"\# 5 0D04D20000"]
+    assert "failed" not in module.run(wait=0.1)[0]
+    assert server.asked("TYPE65534") == []
+
+
+def test_the_gate_waits_until_all_is_signed(module, server):
+    server.zones["st.um."] = sign("st.um.", 8)
+    server.records["st.um.", "TYPE65534"] = [r"\# 5 0D04D20000"]
+    result, _ = module.run(zones=[signed()], wait=0.2)
+    assert result["msg"] == "After 0.2 s: primary (127.0.0.1) is still signing st.um"
+    server.records["st.um.", "TYPE65534"] = [r"\# 5 0D04D20001"]
+    result, seconds = module.run(zones=[signed()], wait=10)
+    assert result["zones"]["st.um"]["served"] == [8]
+    assert seconds < 2
+
+
+def test_a_look_does_not_wait_for_signatures(module, server):
+    server.zones["st.um."] = 7
+    assert module.run(zones=[signed()])[0]["zones"]["st.um"] == {"file": held(7), "served": [7], "signed": None}
+    assert server.asked("TYPE65534") == []
+
+
+def test_ds_records_are_those_of_the_signed_zones_that_are_ours(module, server):
+    names = ["st.um", "plain", "theirs", "unwanted", "um."]
+    server.zones |= {f"{name.rstrip('.')}.": sign(f"{name.rstrip('.')}.", 7) for name in names} | {"plain.": 7}
+    server.records |= {(f"{name.rstrip('.')}.", "CDS"): [CDS[0]] for name in names}
+    zones = [
+        "st.um",
+        "plain",
+        {"name": "theirs", "kind": "secondary"},
+        {"name": "unwanted", "ds": False},
+        {"name": "um.", "kind": "dynamic"},
+    ]
+    assert module.run(zones=zones)[0]["ds"] == {"st.um.": [CDS[0]], "um.": [CDS[0]]}
+    assert module.run(zones=zones, wait=0)[0]["zones"]["theirs"]["signed"] == 7
+
+
+def test_a_signed_zone_without_ds_records_is_told_too(module, server):
+    server.zones["st.um."] = sign("st.um.", 7)
+    server.records["st.um.", "CDS"] = ["0 0 0 00"]
+    assert module.run()[0]["ds"] == {"st.um.": []}
+
+
+# Views
+
+
+def test_zones_of_one_name_are_told_apart_by_their_id(module, servers):
+    views = {None: 7, "strangers.": 5}
+    for server in servers:
+        server.keys = keyring(KEYS)
+        server.zones["st.um."] = lambda query: views[query.keyname and query.keyname.to_text()]
+    module.write("st.um.out", 5)
+    out = {"name": "st.um", "id": "st.um@out", "file": "st.um.out.zone", "key": "strangers"}
+    result, _ = module.run(PRIMARY, SECONDARY, zones=["st.um", out], keys=KEYS, wait=1)
+    assert result["zones"] == {
+        "st.um": {"file": held(7), "served": [7, 7], "signed": None},
+        "st.um@out": {"file": held(5), "served": [5, 5], "signed": None},
+    }
+    assert sorted(servers[1].asked(), key=str) == [("st.um.", "strangers."), ("st.um.", None)]
+
+
+def test_a_message_names_a_zone_by_its_id(module):
+    out = {"name": "st.um", "id": "st.um@out", "file": "st.um.zone"}
+    result, _ = module.run(zones=[out], wait=0.1)
+    assert result["msg"] == "After 0.1 s: primary (127.0.0.1) does not serve st.um@out, wanted 7"
+
+
+def test_the_first_server_is_asked_where_the_view_is(module, servers):
+    servers[0].zones["st.um."], servers[1].zones["st.um."], servers[2].zones["st.um."] = 7, 5, 6
+    here = {"name": "primary", "addresses": ["127.0.0.1"]}
+    out = {"name": "st.um", "id": "out", "address": "127.0.0.2"}
+    result, _ = module.run(here, SECONDARY, zones=["st.um", out])
+    assert result["zones"]["st.um"]["served"] == [7, 5]
+    assert result["zones"]["out"]["served"] == [6, 5]
+    result, _ = module.run(here, SECONDARY, zones=[out], wait=0.1)
+    assert result["msg"] == "After 0.1 s: secondary (::1) serves serial 5 of out, wanted 6"
+    servers[2].zones.clear()
+    result, _ = module.run(here, SECONDARY, zones=[out | {"file": "st.um.zone"}], wait=0.1)
+    assert result["msg"].startswith("After 0.1 s: primary (127.0.0.2) does not serve out, wanted 7; secondary (::1) ")
+
+
+# Files and nobody asked
+
+
+@pytest.mark.parametrize(("kind", "file"), [("static", held(7)), ("dynamic", None), ("secondary", None)])
+def test_only_the_files_of_static_zones_are_read(module, server, kind, file):
+    server.zones["st.um."] = 3
+    zone = {"name": "st.um", "file": "st.um.zone", "kind": kind}
+    assert module.run(zones=[zone])[0]["zones"]["st.um"] == {"file": file, "served": [3], "signed": None}
+
+
+def test_texts_are_those_of_the_files_that_are_ours(module, server):
+    module.write("other", 5)
+    (module.folder / "strange.zone").write_text("; of somebody else\n")
+    other = {"name": "other", "id": "other@out", "file": "other.zone"}
+    zones = ["st.um", other, "strange", "gone"]
+    asked = ["st.um", "other@out", "other", "strange", "gone", "never heard of"]
+    result, _ = module.run(None, zones=zones, texts=asked)
+    texts = {"st.um": ZONE.format(digest="abc", serial=7), "other@out": ZONE.format(digest="abc", serial=5)}
+    assert result["texts"] == texts
+    assert module.run(None, zones=zones)[0]["texts"] == {}
+
+
+def test_without_servers_nobody_is_asked(module, server):
+    server.zones["st.um."] = sign("st.um.", 7)
+    result, seconds = module.run(None, zones=[signed()])
+    assert result["zones"]["st.um"] == {"file": held(7), "served": [], "signed": None}
+    assert (result["ds"], result["recovered"], server.queries) == ({}, {}, [])
+    assert seconds < 1
+
+
+# Dynamic zones that are lost here
+
+
+def recover(module, *servers, keys=KEYS, **options):
+    zone = {"name": "dyn.st.um", "file": "dyn.st.um.db", "kind": "dynamic"} | options
+    return module.run(*servers, zones=[zone], keys=keys)[0]["recovered"]
+
+
+@pytest.fixture
+def secondary(servers):
+    """A server that has the zone."""
+    servers[1].keys = keyring(KEYS)
+    servers[1].transfers = {"dyn.st.um.": DYNAMIC + OF_THE_SIGNER}
+    return servers[1]
+
+
+def test_a_lost_dynamic_zone_is_fetched_from_a_secondary_with_its_key(module, secondary):
+    assert recover(module, PRIMARY, SECONDARY) == {"dyn.st.um": RECOVERED}
+    assert secondary.asked("AXFR") == [("dyn.st.um.", "secondary.")]
+    assert recover(module, PRIMARY, SECONDARY, id="dyn@main") == {"dyn@main": RECOVERED}
+
+
+def test_a_zone_that_is_here_is_not_fetched(module, secondary):
+    (module.folder / "dyn.st.um.db").write_text("; of named")
+    assert recover(module, PRIMARY, SECONDARY) == {}
+    assert secondary.asked("AXFR") == []
+
+
+@pytest.mark.parametrize("options", [{"kind": "static"}, {"kind": "secondary"}, {"file": None}])
+def test_no_other_zone_is_fetched(module, secondary, options):
+    assert recover(module, PRIMARY, SECONDARY, **options) == {}
+    assert secondary.asked("AXFR") == []
+
+
+def test_the_primary_itself_is_not_asked_for_a_transfer(module, secondary):
+    assert recover(module, SECONDARY) == {}
+    assert secondary.asked("AXFR") == []
+
+
+def test_a_server_without_a_key_is_not_asked_for_a_transfer(module, secondary):
+    assert recover(module, PRIMARY, SECONDARY, keys={"strangers": KEYS["strangers"]}) == {}
+    assert secondary.asked("AXFR") == []
+
+
+def test_what_nobody_has_is_not_recovered(module, servers, secondary):
+    secondary.transfers = {}
+    assert recover(module, PRIMARY, SECONDARY) == {}
+
+
+def test_a_server_that_is_down_does_not_hide_the_next(module, servers, secondary):
+    third = {"name": "third", "addresses": ["127.0.0.9", "127.0.0.2"]}
+    servers[2].keys, servers[2].transfers = keyring({"third": KEYS["strangers"]}), {"dyn.st.um.": DYNAMIC}
+    keys = KEYS | {"third": KEYS["strangers"]}
+    secondary.transfers = {}
+    assert recover(module, PRIMARY, SECONDARY, third, keys=keys) == {"dyn.st.um": RECOVERED}
+    secondary.transfers = servers[2].transfers
+    servers[2].queries.clear()
+    assert recover(module, PRIMARY, SECONDARY, third, keys=keys) == {"dyn.st.um": RECOVERED}
+    assert servers[2].asked("AXFR") == []  # once is enough
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"servers": []}, "servers is empty, and a zone has at least one"),
-        ({"servers": [{"name": "b", "addresses": ["ns2"]}]}, "servers: b: 'ns2' does not appear to be"),
-        ({"servers": ["ns2"]}, "Elements value for option 'servers' is of type"),
-        ({"zones": "st.um"}, "argument 'zones' is of type"),
+        ({"servers": [{"name": "b", "addresses": ["ns2"]}]}, "servers: b: 'ns2' does not appear to be an IPv4 or IPv6"),
+        ({"servers": [PRIMARY, {"name": "b", "addresses": []}]}, "servers: b has no addresses"),
+        ({"servers": [{"addresses": ["::1"]}]}, "missing required arguments: name found in servers"),
+        ({"servers": [{"name": "b"}]}, "missing required arguments: addresses found in servers"),
+        ({"servers": ["ns2"]}, "dictionary requested, could not parse JSON or key=value"),
+        ({"servers": [], "wait": 1}, "servers is empty, so there is nothing to wait for"),
+        ({"zones": "st.um"}, "dictionary requested, could not parse JSON or key=value"),
+        ({"zones": [{"file": "x"}]}, "missing required arguments: name found in zones"),
+        (
+            {"zones": [{"name": "x", "kind": "hint"}]},
+            "one of: static, dynamic, secondary, got: hint",
+        ),
+        ({"zones": [{"name": "x", "key": "b"}, {"name": "y", "key": "a"}]}, "keys: there is no a, b"),
+        ({"keys": {"a": "c2VjcmV0Cg"}}, "keys: the secret of a is not base64"),
         ({"wait": "soon"}, "argument 'wait' is of type"),
         ({"directroy": "/"}, "Unsupported parameters for"),
     ],
 )
 def test_wrong_arguments_are_refused(capsys, options, message):
-    arguments = {"zones": {}, "directory": "/", "servers": [PRIMARY]} | options
+    arguments = {"zones": [], "directory": "/", "servers": [PRIMARY]} | options
     with patch_module_args(arguments), pytest.raises(SystemExit):
         zone_state.main()
     assert message in json.loads(capsys.readouterr().out)["msg"]

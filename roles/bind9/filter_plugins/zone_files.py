@@ -30,17 +30,15 @@ options:
     type: bool
     default: false
   recovered:
-    description: Records to begin a dynamic zone with, by its name, as the module M(zone_state) returns them.
+    description: Records to begin a dynamic zone with, by its C(id), as the module M(zone_state) returns them.
     type: dict
-    default: {}
   texts:
     description:
-      - The texts of the present files, by the zone's name. If the change of a zone is undone, its old records come back with a
-        serial after the new one, as servers would not take the old one (RFC 1982).
+      - The texts of the present files, by the zone's C(id). If the change of a zone is undone, its old records come
+        back with a serial after the new one, as servers would not take the old one (RFC 1982).
     type: dict
-    default: {}
 notes:
-  - "Refused: a zone without name, id and file; a folder that is not an absolute path."
+  - "Refused: a zone without name, id, file and serial; a folder that is not an absolute path."
 """
 
 EXAMPLES = r"""
@@ -48,7 +46,7 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: (zones | zone_files('/var/lib/bind', 'main'))[0].path == '/var/lib/bind/st.um.zone'
   vars:
-    zones: [{name: st.um, id: st.um, file: st.um.zone}]
+    zones: [{name: st.um, id: st.um, file: st.um.zone, serial: 1}]
 """
 
 RETURN = r"""
@@ -94,6 +92,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+NEEDED = {"name": str, "id": str, "file": str, "serial": int}
 SERIAL = re.compile(r"( IN SOA \S+ \S+ )\d+")
 
 
@@ -117,8 +116,10 @@ def zone_files(
     if not isinstance(zones, list):
         raise AnsibleFilterError(f"The zones are {type(zones).__name__}, not a list")
     for zone in zones:
-        if not isinstance(zone, dict) or not all(isinstance(zone.get(key), str) for key in ("name", "id", "file")):
-            raise AnsibleFilterError(f"{zone!r} is not a zone with name, id and file, as zone_serials returns it")
+        if not isinstance(zone, dict) or not all(isinstance(zone.get(key), kind) for key, kind in NEEDED.items()):
+            raise AnsibleFilterError(
+                f"{zone!r} is not a zone with name, id, file and serial, as zone_serials returns it"
+            )
     recovered, texts = recovered or {}, texts or {}
     return [
         {
