@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The name servers at scale, on the running lab: big zones, many zones, answers per second; each beside its measure."""
 
+import contextlib
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -43,16 +43,18 @@ def at_most(value: float, limit: float) -> float:
     return round(value, 2)
 
 
-def settings(**more: Any) -> dict[str, Any]:
-    """Return the settings with a zone of very many records."""
-    text = "{{ lookup('ansible.builtin.file', '" + str(FILE) + "') }}"
-    return {"site_zones": [{"name": BIG, "dnssec": "none", "text": text, **more}]}
+def one_zone(file: Path, **more: Any) -> dict[str, Any]:
+    """Return the settings with a zone of the records in a file."""
+    text = "{{ lookup('ansible.builtin.file', '" + str(file) + "') }}"
+    return {"site_zones": [{"name": BIG, "text": text, **more}]}
 
 
 def many_zones() -> dict[str, Any]:
     """Return the settings with very many zones."""
     records = [{"name": "@", "type": "A", "value": "192.0.2.1"}, {"name": "www", "type": "CNAME", "value": "@"}]
-    return {"site_zones": [{"name": f"z{number}.example", "records": records} for number in range(ZONES)]}
+    file = FILE.with_name("zones.json")  # longer than a command line may be
+    file.write_text(json.dumps([{"name": f"z{number}.example", "records": records} for number in range(ZONES)]))
+    return {"site_zones": "{{ lookup('ansible.builtin.file', '" + str(file) + "') | from_json }}"}
 
 
 def seconds(action: Callable[[], Any]) -> float:
@@ -67,21 +69,31 @@ def play(given: dict[str, Any] | None = None, *arguments: str) -> float:
     return seconds(lambda: LAB.playbook("playbooks/dns.yml", *arguments, settings=given))
 
 
+def family(ancestor: int) -> set[int]:
+    """Return the processes that descend from one, and itself."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = {ancestor}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
 def memory_of(process: subprocess.Popen) -> list[float]:
-    """Return a list to which the memory of a process and its children is appended, in MiB, as long as it runs."""
+    """Return a list to which the memory of a process and all below it is appended, in MiB, as long as it runs."""
     peaks = [0.0]
 
     def watch() -> None:
         while process.poll() is None:
             total = 0
-            for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
-                try:
-                    if os.getsid(int(status.parent.name)) == process.pid:
-                        total += int(re.search(r"^Pss: +(\d+)", status.read_text(), re.MULTILINE)[1])
-                except (OSError, TypeError):
-                    continue
+            for number in family(process.pid):
+                with contextlib.suppress(OSError, TypeError):  # it has ended
+                    rollup = Path(f"/proc/{number}/smaps_rollup").read_text()
+                    total += int(re.search(r"^Pss: +(\d+)", rollup, re.MULTILINE)[1])
             peaks.append(total / 1024)
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     threading.Thread(target=watch, daemon=True).start()
     return peaks
@@ -92,6 +104,7 @@ def big_zone() -> dict[str, Any]:
     init_plugin_loader()
     dns_zones = filter_loader.get("dns_zones").j2_function
     text = FILE.read_text()
+    big = one_zone(FILE, dnssec="none")
     defaults = {"nameservers": ["ns1.st.um."], "hostmaster": "hostmaster.st.um."}
     template = trust_as_template((TOP / "roles/bind9/templates/zone.j2").read_text())
 
@@ -99,7 +112,7 @@ def big_zone() -> dict[str, Any]:
         zone = dns_zones([{"name": BIG, "text": text}], defaults)[0] | {"serial": 1}
         Templar(DataLoader(), variables={"zone": zone, "ansible_managed": ""}).template(template)
 
-    play(settings())
+    play(big)
     path = f"/var/lib/bind/{BIG}.zone"
     # The next serial; the journal goes, as in a run.
     touch = rf"""rm -f {path}.jnl; serial=$(awk '/ IN SOA /{{print $7; exit}}' {path})
@@ -120,10 +133,10 @@ def big_zone() -> dict[str, Any]:
     median = {step: statistics.median(values) for step, values in steps.items()}
     ours = median["render"] + median["check"] + median["load"]
     LAB.run("primary", "rm", "/root/bench.out")
-    play(settings())  # the serial is ours again
+    play(big)  # the serial is ours again
     noop = {"with": [], "without": []}
     for _ in range(ROUNDS):
-        noop["with"].append(play(settings()))
+        noop["with"].append(play(big))
     play()
     for _ in range(ROUNDS):
         noop["without"].append(play())
@@ -169,9 +182,9 @@ zone "{zone}" {{ type primary; file "{peer}/zone"; }};
 def answers() -> dict[str, Any]:
     """Compare the answers per second of our primary with those of the package as it comes, on the same host."""
     names = 10_000
-    lines = FILE.read_text().splitlines()[:names]
-    zone = {"name": BIG, "text": "\n".join(lines)}
-    play({"site_zones": [zone], "bind9_minimal_responses": True})
+    some = FILE.with_name("some.txt")
+    some.write_text("".join(FILE.read_text().splitlines(keepends=True)[:names]))
+    play(one_zone(some) | {"bind9_minimal_responses": True})
     LAB.run("client", "sh", "-c", "command -v dnsperf >/dev/null || apt-get -qq install dnsperf >/dev/null 2>&1")
     LAB.run("client", "sh", "-c", f"seq 0 {names - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions")
     prepare = f"""set -e
