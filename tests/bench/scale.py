@@ -187,21 +187,22 @@ def answers() -> dict[str, Any]:
     play(one_zone(some) | {"bind9_minimal_responses": True})
     LAB.run("client", "sh", "-c", "command -v dnsperf >/dev/null || apt-get -qq install dnsperf >/dev/null 2>&1")
     LAB.run("client", "sh", "-c", f"seq 0 {names - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions")
+    configuration = PEER_CONFIGURATION.format(peer=PEER, zone=BIG)
+    # The package's own options, and what two servers on one host may not share.
     prepare = f"""set -e
         rm -rf {PEER}; mkdir -p {PEER}; cd {PEER}; apt-get -qq download bind9 >/dev/null; dpkg -x bind9_*.deb .
-        cp /var/lib/bind/{BIG}.zone zone; cp zone plain
-        rndc sync {BIG} IN main; named-compilezone -q -f raw -F text -o signed {BIG} /var/lib/bind/{BIG}.zone.signed
-    """
+        rndc sync {BIG} IN main; cp /var/lib/bind/{BIG}.zone plain
+        named-compilezone -q -f raw -F text -o signed {BIG} /var/lib/bind/{BIG}.zone.signed
+        sed -i 's,^options {{,options {{ pid-file "{PEER}/pid"; session-keyfile none;,' etc/bind/named.conf.options
+        printf '%s' '{configuration}' >named.conf; chown -R bind: .; chmod 755 /root"""
     LAB.run("primary", "sh", "-c", prepare)
     figures: dict[str, Any] = {}
     address = LAB.address(135)
     for kind, option in (("plain", ""), ("signed", "-D")):
-        configuration = PEER_CONFIGURATION.format(peer=PEER, zone=BIG)
-        start = f"""set -e; cd {PEER}; cp {kind} zone; chown -R bind: .; chmod 755 /root
-            printf '%s' '{configuration}' >named.conf
-            sed -i 's,^options {{,options {{ pid-file "{PEER}/pid"; session-keyfile none;,' etc/bind/named.conf.options
-            named -u bind -p 5300 -c {PEER}/named.conf
-            until dig +short -p 5300 @127.0.0.1 {BIG} SOA | grep -q .; do sleep 0.1; done"""
+        start = f"""cp {PEER}/{kind} {PEER}/zone && named -u bind -p 5300 -c {PEER}/named.conf
+            for try in $(seq 100); do
+                dig +short +tries=1 -p 5300 @127.0.0.1 {BIG} SOA | grep -q ^ns && exit; sleep 0.1
+            done; exit 1"""
         LAB.run("primary", "sh", "-c", start)
         rates: dict[str, list[float]] = {"ours": [], "package": []}
         try:
@@ -211,7 +212,7 @@ def answers() -> dict[str, Any]:
                     told = LAB.run("client", "sh", "-c", ask)
                     rates[who].append(float(re.search(r"Queries per second: +([\d.]+)", told)[1]))
         finally:
-            LAB.run("primary", "sh", "-c", f"kill $(cat {PEER}/pid); while [ -e {PEER}/pid ]; do sleep 0.1; done")
+            LAB.run("primary", "sh", "-c", f"kill $(cat {PEER}/pid) && timeout 20 tail --pid=$(cat {PEER}/pid) -f /dev/null")
         ours, package = statistics.median(rates["ours"]), statistics.median(rates["package"])
         figures[kind] = {"ours": round(ours), "package": round(package), "package / ours": at_most(package / ours, 1 / QUERIES_LIMIT)}
     LAB.run("primary", "rm", "-r", PEER)
