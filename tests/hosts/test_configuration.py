@@ -26,7 +26,13 @@ def test_named_listens(host: testinfra.host.Host, lab: Lab, socket: str) -> None
 
 def test_the_effective_configuration(host: testinfra.host.Host) -> None:
     configuration = " ".join(host.check_output("named-checkconf -px").split())
-    for words in ('allow-recursion { "site"; };', 'allow-transfer { "none"; };', "version none;", "forward only;"):
+    for words in (
+        'allow-recursion { "site"; };',
+        'allow-transfer { key "secondary"; key "verify"; };',
+        "dnssec-validation yes;",
+        "version none;",
+        "forward only;",
+    ):
         assert words in configuration
 
 

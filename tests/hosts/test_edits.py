@@ -45,17 +45,3 @@ def test_records_come_change_and_go_on_every_server(lab: Lab) -> None:
     unchanged = lab.playbook("site.yml", "--tags", "dns", "-l", "primary", settings={"site_records": EDITED})
     assert changed(unchanged) == 0
     assert lab.serial(SERVERS[0]) == before[0] + 1
-
-
-def test_a_zone_comes_to_every_server_and_goes_from_all(lab: Lab) -> None:
-    zone = {"name": "st2.um", "records": [{"name": "www", "type": "A", "value": "192.0.2.4"}]}
-    lab.playbook("site.yml", "--tags", "dns", "-l", "name_servers", settings={"site_zones": [zone]})
-    assert answers(lab, "www.st2.um", "A") == [["192.0.2.4"]] * 2
-
-    lab.playbook("site.yml", "--tags", "dns", "-l", "name_servers")
-    for server in SERVERS:
-        answer = lab.run("client", "dig", f"@{lab.address(server)}", "+norecurse", "www.st2.um", "A")
-        assert "192.0.2.4" not in answer
-        assert "flags: qr aa" not in answer
-    for host, folder in (("primary", "/var/lib/bind"), ("secondary", "/var/cache/bind")):
-        assert "st2.um" not in lab.run(host, "ls", folder)

@@ -21,7 +21,8 @@ def options(text: str) -> dict:
                 "mode": "0640",
                 "secret": True,
             },
-        ]
+        ],
+        "bind9_gate_timeout": 5,
     }
 
 
@@ -30,7 +31,8 @@ def options(text: str) -> dict:
     [
         pytest.param("options { no-such-option yes; };\n", "unknown option 'no-such-option'", id="by the checker"),
         pytest.param(
-            'acl "site" { any; };\noptions { listen-on { 127.0.0.9; }; listen-on-v6 { none; }; };\n',
+            'acl "site" { any; };\noptions { directory "/var/cache/bind"; key-directory "/var/lib/bind"; '
+            "listen-on { 127.0.0.9; }; listen-on-v6 { none; }; };\n",
             "is in force again",
             id="by the probe",
         ),
