@@ -16,9 +16,9 @@ from typing import Any
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests"))
 sys.path.insert(0, str(TOP / "filter_plugins"))
+from ansible.parsing.dataloader import DataLoader  # noqa: E402 (likewise)
 from ansible.plugins.loader import filter_loader, init_plugin_loader  # noqa: E402 (the paths come first)
 from ansible.template import Templar, trust_as_template  # noqa: E402 (likewise)
-from ansible.parsing.dataloader import DataLoader  # noqa: E402 (likewise)
 
 from lab import Lab  # noqa: E402 (likewise)
 
@@ -186,7 +186,8 @@ def answers() -> dict[str, Any]:
     some.write_text("".join(FILE.read_text().splitlines(keepends=True)[:names]))
     play(one_zone(some) | {"bind9_minimal_responses": True})
     LAB.run("client", "sh", "-c", "command -v dnsperf >/dev/null || apt-get -qq install dnsperf >/dev/null 2>&1")
-    LAB.run("client", "sh", "-c", f"seq 0 {names - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions")
+    shuffled = f"seq 0 {names - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions"
+    LAB.run("client", "sh", "-c", shuffled)
     configuration = PEER_CONFIGURATION.format(peer=PEER, zone=BIG)
     # The package's own options, and what two servers on one host may not share.
     prepare = f"""set -e
@@ -212,9 +213,11 @@ def answers() -> dict[str, Any]:
                     told = LAB.run("client", "sh", "-c", ask)
                     rates[who].append(float(re.search(r"Queries per second: +([\d.]+)", told)[1]))
         finally:
-            LAB.run("primary", "sh", "-c", f"kill $(cat {PEER}/pid) && timeout 20 tail --pid=$(cat {PEER}/pid) -f /dev/null")
+            stop = f"kill $(cat {PEER}/pid) && timeout 20 tail --pid=$(cat {PEER}/pid) -f /dev/null"
+            LAB.run("primary", "sh", "-c", stop)
         ours, package = statistics.median(rates["ours"]), statistics.median(rates["package"])
-        figures[kind] = {"ours": round(ours), "package": round(package), "package / ours": at_most(package / ours, 1 / QUERIES_LIMIT)}
+        ratio = at_most(package / ours, 1 / QUERIES_LIMIT)
+        figures[kind] = {"ours": round(ours), "package": round(package), "package / ours": ratio}
     LAB.run("primary", "rm", "-r", PEER)
     play()
     return figures
