@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
                 errors.append(f"{check}: {error}")
             except AnsibleError as error:
                 errors.append(words_of(error))
-        return [remove_values(error, validation._no_log_values) for error in errors]
+        return [remove_values(error, validation._no_log_values) for error in dict.fromkeys(errors)]
 
 
 def words_of(error: AnsibleError) -> str:

@@ -23,10 +23,12 @@ options:
       - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1), of
         at most 253 characters; or a name in Unicode that has such a form (IDNA 2008).
       - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
+      - V(path), an absolute path.
+      - V(ds), the value of a DS record (RFC 4034 section 5.3), with one space between two of its fields.
       - V(count), an integer from 0 on.
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, count, seconds]
+    choices: [address, network, domain, base64, path, ds, count, seconds]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -66,10 +68,12 @@ from typing import Any
 
 import dns.exception
 import dns.name
+import dns.rdata
 from ansible.errors import AnsibleFilterError
 
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
+DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
 BROADCAST = ipaddress.ip_address("255.255.255.255")
 
@@ -120,6 +124,22 @@ def check_base64(value: Any) -> None:
         raise ValueError(f"it has {octets} octets, at least 16 are asked for")
 
 
+def check_path(value: Any) -> None:
+    """Refuse what is not an absolute path."""
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError("an absolute path is possible")
+
+
+def check_ds(value: Any) -> None:
+    """Refuse what is not the value of a DS record."""
+    if not isinstance(value, str) or not DS.fullmatch(value):
+        raise ValueError("key tag, algorithm, digest type and digest are possible, such as 12345 13 2 00FF...")
+    try:
+        dns.rdata.from_text("IN", "DS", value)
+    except (dns.exception.DNSException, ValueError) as cause:
+        raise ValueError(f"it is not the value of a DS record: {cause}") from cause
+
+
 def check_count(value: Any) -> None:
     """Refuse what cannot be counted."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -137,6 +157,8 @@ KINDS = {
     "network": check_network,
     "domain": check_domain,
     "base64": check_base64,
+    "path": check_path,
+    "ds": check_ds,
     "count": check_count,
     "seconds": check_seconds,
 }

@@ -65,7 +65,8 @@ def ds_report(wanted: dict[str, list[str]], found: dict[str, list[str]]) -> str:
         else:
             broken = "" if set(values) & set(there) else ", and nobody who validates can resolve the zone"
             lines += [f"{zone}: the parent has other DS records{broken}, to be handed in:", *lines_of(zone, values)]
-            lines += [f"{zone}: to be removed:", *lines_of(zone, [value for value in there if value not in values])]
+            if others := [value for value in there if value not in values]:
+                lines += [f"{zone}: to be removed:", *lines_of(zone, others)]
     return "\n".join(lines)
 
 

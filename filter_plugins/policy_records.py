@@ -51,8 +51,8 @@ def parse_action(action: Any) -> tuple[str, str]:
         return "CNAME", ACTIONS[action]
     try:
         return {4: "A", 6: "AAAA"}[ip_address(action).version], action
-    except ValueError as cause:
-        raise ValueError(f"action {action!r} is neither one of {', '.join(ACTIONS)}, nor an address") from cause
+    except ValueError:
+        raise ValueError(f"action {action!r} is neither one of {', '.join(ACTIONS)}, nor an address") from None
 
 
 def policy_records(policies: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ description:
   - Brings the static zones, those that are changed by updates, and those that come from somebody else's primary into
     one form, which named.conf, the catalog, and the module M(zone_state) are made of.
   - The contents are not looked at, so it is quick with zones of any size.
-positional: dynamic, secondary, dnssec, agents
+positional: dynamic, secondary, dnssec, agents, policies
 options:
   _input:
     description: The static zones, as P(dns_zones#filter) takes them, each with C(notify) for the template.
@@ -35,8 +35,13 @@ options:
     description: The addresses at which the DS records of zones can be looked up whose parents are none of these zones.
     type: list
     elements: str
+  policies:
+    description: The names of the DNSSEC policies, besides V(insecure) and V(none). Without it, any name is taken.
+    type: list
+    elements: str
 notes:
-  - "Refused: a zone without a name, and a name that is there twice. Errors name the variable to edit."
+  - "Refused: a zone without a name; a name that is there twice; a DNSSEC policy that there is not. Errors name the
+    variable to edit."
 """
 
 EXAMPLES = r"""
@@ -93,9 +98,9 @@ from ansible.plugins.loader import filter_loader
 
 # By kind, the suffix of the file and the variable to edit.
 KINDS = {
-    "static": ("zone", "bind9_zones"),
-    "dynamic": ("db", "bind9_dynamic_zones"),
-    "secondary": ("secondary", "bind9_secondary_zones"),
+    "static": ("zone", "site_zones"),
+    "dynamic": ("db", "site_dynamic_zones"),
+    "secondary": ("secondary", "site_secondary_zones"),
 }
 UNSIGNED = ("none", "insecure")
 PASSED_ON = ("updates", "primaries", "key", "notify")
@@ -108,26 +113,35 @@ def names_above(name: str) -> Iterator[str]:
         yield name
 
 
+def check_policy(policy: Any, policies: list[str] | None, where: str) -> None:
+    """Refuse a DNSSEC policy that there is not."""
+    if policies is not None and policy not in (possible := [*policies, *UNSIGNED]):
+        raise AnsibleFilterError(f"Edit {where}: there is no DNSSEC policy {policy!r}; possible: {', '.join(possible)}")
+
+
 def served_zones(
     static: list[dict[str, Any]],
     dynamic: list[dict[str, Any]],
     secondary: list[dict[str, Any]],
     dnssec: str,
     agents: list[str] | None = None,
+    policies: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Bring the zones of every kind into one form."""
     a_labels = filter_loader.get("a_labels").j2_function
     zones: dict[tuple[str, str], dict[str, Any]] = {}
+    check_policy(dnssec, policies, "bind9_dnssec")
     for kind, given in zip(KINDS, (static, dynamic, secondary), strict=True):
-        suffix, variable = KINDS[kind]
+        suffix, usual = KINDS[kind]
         for zone in given:
-            variable, view = zone.get("variable", variable), zone.get("view", "")
+            variable, view = zone.get("variable", usual), zone.get("view", "")
             if not isinstance(zone.get("name"), str) or not zone["name"]:
                 raise AnsibleFilterError(f"Edit {variable}: a zone has no name: {zone.get('name')!r}")
             name = a_labels(zone["name"], variable).rstrip(".") or "."
             if (view, name) in zones:
                 raise AnsibleFilterError(f"Edit {variable}: the zone {name} is there twice")
             policy = "none" if kind == "secondary" else zone.get("dnssec", dnssec)
+            check_policy(policy, policies, f"{variable}: zone {name}")
             zones[view, name] = {
                 "name": name,
                 "id": f"{name}@{view}" if view else name,

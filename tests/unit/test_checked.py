@@ -25,6 +25,11 @@ RIGHT = [
     ("domain", ["st.um", "STÄM.um"]),
     ("base64", KEY),
     ("base64", "A" * 22 + "=="),
+    ("path", "/etc/bind/cert.pem"),
+    ("path", ["/a", "/"]),
+    ("ds", f"1 13 2 {'ab' * 32}"),
+    ("ds", f"20326 8 2 {'AB ' * 31}cd"),
+    ("ds", f"65535 8 1 {'ab' * 20}"),
     ("count", 0),
     ("count", 2**40),
     ("seconds", 1),
@@ -72,6 +77,24 @@ WRONG = [
     ("base64", f"ä{KEY[1:]}", "it is not base64 (RFC 4648)"),
     ("base64", 12345, "it is not base64 (RFC 4648)"),
     ("base64", None, "it is not base64 (RFC 4648)"),
+    ("path", "", "'' is not valid as path: an absolute path is possible"),
+    ("path", "etc/x", "an absolute path is possible"),
+    ("path", None, "an absolute path is possible"),
+    ("path", ["/a", "b"], "'b' is not valid as path"),
+    (
+        "ds",
+        "",
+        "'' is not valid as ds: key tag, algorithm, digest type and digest are possible, such as 12345 13 2 00FF",
+    ),
+    ("ds", "1 13 2", "key tag, algorithm"),
+    ("ds", f"1  13 2 {'ab' * 32}", "key tag, algorithm"),
+    ("ds", f"1 ECDSAP256SHA256 2 {'ab' * 32}", "key tag, algorithm"),
+    ("ds", f"1 13 2 {'xy' * 32}", "key tag, algorithm"),
+    ("ds", "1 13 2 00", "it is not the value of a DS record: digest length inconsistent with digest type"),
+    ("ds", f"1 13 2 {'ab' * 31}a", "it is not the value of a DS record: "),
+    ("ds", f"65536 13 2 {'ab' * 32}", "it is not the value of a DS record: "),
+    ("ds", f"1 256 2 {'ab' * 32}", "it is not the value of a DS record: "),
+    ("ds", 5, "key tag, algorithm"),
     ("count", -1, "-1 is not valid as count: an integer from 0 on is possible"),
     ("count", 1.0, "an integer from 0 on is possible"),
     ("count", "1", "an integer from 0 on is possible"),
@@ -112,4 +135,4 @@ def test_a_secret_is_not_repeated(secret):
 def test_refuses_an_unknown_kind():
     with pytest.raises(AnsibleFilterError) as error:
         checked("192.0.2.1", "ip", "some_variable")
-    assert str(error.value) == "checked: 'ip' is not one of address, network, domain, base64, count, seconds"
+    assert str(error.value) == "checked: 'ip' is not one of address, network, domain, base64, path, ds, count, seconds"

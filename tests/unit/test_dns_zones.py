@@ -36,6 +36,7 @@ def test_completes_a_zone():
     assert zone == {
         "name": "st.um",
         "origin": "st.um.",
+        "id": "st.um",
         "file": "st.um.zone",
         "mname": "ns1.st.um.",
         "rname": "hostmaster.st.um.",
@@ -141,7 +142,8 @@ def test_refuses_wrong_defaults(defaults, message):
         ([{"records": []}], "{'records': []} is not a dictionary with a name"),
         (
             [{"name": "st.um", "records": [], "ttl": 5, 5: 1}],
-            "Edit site_zones: zone st.um: unknown: 5, ttl; possible: dnssec, name, notify, records, text, variable",
+            "Edit site_zones: zone st.um: unknown: 5, ttl; possible: dnssec, name, nameservers, notify, records, text,"
+            " variable, view",
         ),
         ([{"name": 5, "records": []}], "the zone's name 5 is not a string of at least one character"),
         ([{"name": "", "records": []}], "the zone's name '' is not a string of at least one character"),
@@ -179,6 +181,96 @@ def test_refuses_wrong_zones(zones, message):
     with pytest.raises(AnsibleFilterError) as error:
         dns_zones(zones, DEFAULTS)
     assert message in str(error.value)
+
+
+# Servers of a zone's own, and views
+
+
+def test_a_zone_may_have_servers_of_its_own():
+    own = {"name": "a.b", "nameservers": ["ns.Example.net.", "ns.example.org."]}
+    first, second = dns_zones([own, {"name": "c.b"}], DEFAULTS)
+    assert (first["mname"], second["mname"]) == ("ns.example.net.", "ns1.st.um.")
+    assert lines(first) == [f"a.b. 86400 IN NS ns.example.{end}." for end in ("net", "org")]
+    assert lines(second) == ["c.b. 86400 IN NS ns1.st.um."]
+    assert first["digest"] != dns_zones([{"name": "a.b"}], DEFAULTS)[0]["digest"]
+    # What delegates it has the servers of all zones, which serve it too.
+    assert "a.b. 86400 IN NS ns1.st.um." in lines(dns_zones([{"name": "b"}, own], DEFAULTS)[0])
+
+
+@pytest.mark.parametrize(
+    ("nameservers", "message"),
+    [
+        ([], "nameservers is [], not a list of at least one"),
+        (None, "nameservers is None, not a list of at least one"),
+        (["ns1"], "'ns1' is not a full name with its final dot"),
+        (["a.b.", "A.B."], "nameservers has a server twice: a.b., a.b."),
+    ],
+)
+@pytest.mark.parametrize("variable", ["site_zones", "site_records"])
+def test_refuses_wrong_servers_of_a_zone(nameservers, message, variable):
+    zone = {"name": "a.c", "nameservers": nameservers, "variable": variable}
+    with pytest.raises(AnsibleFilterError) as error:
+        dns_zones([zone], DEFAULTS)
+    assert str(error.value) == f"Edit {variable}: {message}"
+
+
+def test_a_name_may_be_in_several_views():
+    zones = dns_zones(
+        [
+            {"name": "a.b", "view": "out", "text": "x A 192.0.2.1"},
+            {"name": "a.b"},
+            {"name": ".", "view": "top", "nameservers": ["ns.example."], "text": "ns.example. A 192.0.2.53"},
+        ],
+        DEFAULTS,
+    )
+    assert [(zone["id"], zone["name"], zone["file"], zone.get("view")) for zone in zones] == [
+        ("a.b@out", "a.b", "a.b.out.zone", "out"),
+        ("a.b", "a.b", "a.b.zone", None),
+        (".@top", ".", "root.top.zone", "top"),
+    ]
+    assert [zone["count"] for zone in zones] == [2, 1, 2]
+
+
+def test_zones_of_other_views_are_no_parents_and_no_children():
+    upper, lower = {"name": "st.um"}, {"name": "sub.st.um"}
+    expected = ["sub.st.um. 90000 IN NS ns.example.org."]
+    assert below([upper, lower | {"view": "out"}]) == []
+    assert below([upper | {"view": "out"}, lower]) == []
+    assert below([upper | {"view": "out"}, lower | {"view": "out"}]) == expected
+    # The children are in the first view.
+    assert below([upper | {"view": "out"}], ["sub.st.um"]) == []
+    assert below([upper], ["sub.st.um"]) == expected
+
+
+def test_ds_records_are_for_the_zones_of_every_view():
+    zone = {"name": "st.um", "records": SUB}
+    first, second = dns_zones([zone, zone | {"view": "out"}], DEFAULTS | {"nameservers": ["ns.example.org."]}, [], DS)
+    assert set(DS_LINES) < set(lines(first))
+    assert lines(first) == lines(second)
+
+
+def test_the_view_is_not_in_the_digest():
+    zones = dns_zones([{"name": "a.b"}, {"name": "a.b", "view": "out"}], DEFAULTS)
+    assert len({zone["digest"] for zone in zones}) == 1
+
+
+@pytest.mark.parametrize(
+    ("zones", "message"),
+    [
+        (
+            [{"name": "a.b", "view": "x"}, {"name": "A.b.", "view": "x"}],
+            "Edit site_zones: the zone a.b. is there twice",
+        ),
+        (
+            [{"name": "a.b", "view": "x"}, {"name": "a.b.x"}],
+            "Edit site_zones: the zones a.b. and a.b.x. would have one file, a.b.x.zone",
+        ),
+    ],
+)
+def test_refuses_zones_of_one_file(zones, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        dns_zones(zones, DEFAULTS)
+    assert str(error.value) == message
 
 
 SUB = [{"name": "sub", "type": "NS", "value": "ns.example.net."}]

@@ -119,7 +119,10 @@ def test_hosts_with_one_address_pass_them_too(version: int, mine: Controller) ->
 
 def test_the_lab_alone_has_settings_of_a_lab(mine: Controller) -> None:
     wanted = {"bind9_dnssec_validation": "auto", "bind9_minimal_responses": True, "bind9_root_hints": []}
-    claims = [f"{name} == {value!r}" for name, value in wanted.items()] + ["not verify_dns.external"]
+    wanted |= {"bind9_forwarders": [], "bind9_trust_anchors": [], "bind9_ds_awaited": [], "site_delegations": []}
+    wanted |= {"site_secondary_zones": [], "bind9_parental_agents": []}
+    claims = [f"{name} == {value!r}" for name, value in wanted.items()]
+    claims += [f"'{name}' not in verify_dns" for name in ("external", "root_servers", "bogus", "children")]
     output = mine.play({"tasks": [{"ansible.builtin.assert": {"that": claims}}]})
     assert passed(output, 3), output
 

@@ -54,7 +54,7 @@ def test_the_file_is_encrypted_and_holds_random_values(made: Mine) -> None:
     assert made.vault.read_text().startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     assert made.vault.stat().st_mode & 0o777 == 0o600
     secrets = made.secrets()[VARIABLE]
-    assert secrets.keys() == {"secondary", "verify"}
+    assert secrets.keys() == {"secondary", "update", "verify"}
     assert {len(base64.b64decode(secret, validate=True)) for secret in secrets.values()} == {32}
     assert len(set(secrets.values())) == len(secrets)
     written = [path for path in made.folder.rglob("*") if path.is_file()]

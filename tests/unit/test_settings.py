@@ -12,9 +12,11 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 
+SECRET = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="  # noqa: S105 (it guards nothing)
+
 # Kind of mistake: (setting, words of the message)
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "domain with an empty label": ({"site_domain": "st..um"}, "site_domain: 'st..um' is not valid as domain"),
+    "domain with an empty label": ({"site_domain": "st..um"}, "site_domain: 'st..um' is not a domain name"),
     "domain with a label too long": ({"site_domain": "a" * 64 + ".um"}, "site_domain"),
     "domain with spaces": ({"site_domain": "st um"}, "site_domain"),
     "network with host bits": ({"site_networks": ["172.16.22.1/24"]}, "site_networks"),
@@ -55,8 +57,89 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "label too long": ({"site_records": [{"name": "a" * 64, "type": "A", "value": "192.0.2.1"}]}, "site_records"),
     "records not a list": ({"site_records": {"www": "192.0.2.1"}}, "site_records"),
-    "zone twice": ({"site_zones": [{"name": "st.um", "records": []}]}, "site_zones"),
-    "zone without a name": ({"site_zones": [{"records": []}]}, "site_zones"),
+    "zone twice": (
+        {"site_zones": [{"name": "st.um", "records": []}]},
+        "Edit the settings of bind9: Edit site_zones: the zone st.um is there twice Origin",
+    ),
+    "zone twice, in two variables": (
+        {"site_zones": [{"name": "dyn.st.um"}]},
+        "Edit site_dynamic_zones: the zone dyn.st.um is there twice",
+    ),
+    "zone without a name": ({"site_zones": [{"records": []}]}, "missing required arguments: name found in bind9_zones"),
+    "zone in an unknown view": (
+        {"site_zones": [{"name": "a.um", "view": "elsewhere"}]},
+        "Edit bind9_views: there is no view elsewhere",
+    ),
+    "views without a name": ({"bind9_views": [{"clients": ["any"]}]}, "name found in bind9_views"),
+    "views of one name": ({"bind9_views": [{"name": "a"}, {"name": "a"}]}, "Edit bind9_views: ['a', 'a'] are not"),
+    "bad record in a text": (
+        {"site_zones": [{"name": "a.um", "text": "www A 172.16.22.999"}]},
+        "Edit site_zones: zone a.um. has 1 error: line 1 (www A 172.16.22.999)",
+    ),
+    "servers of a zone not in full": (
+        {"site_zones": [{"name": "a.um", "nameservers": ["ns1"]}]},
+        "Edit site_zones: 'ns1' is not a full name with its final dot",
+    ),
+    "dynamic network outside": (
+        {"site_dynamic_networks": ["192.0.2.0/26"]},
+        "Edit site_dynamic_networks: 192.0.2.0/26",
+    ),
+    "dynamic zone without updates": (
+        {"site_dynamic_zones": [{"name": "dyn.st.um"}]},
+        "missing required arguments: updates found in bind9_dynamic_zones",
+    ),
+    "unknown DNSSEC policy of a zone": (
+        {"site_zones": [{"name": "a.um", "dnssec": "standart"}]},
+        "Edit site_zones: zone a.um: there is no DNSSEC policy 'standart'; possible: standard, none, insecure",
+    ),
+    "unknown DNSSEC policy of a dynamic zone": (
+        {"site_dynamic_zones": [{"name": "dyn.st.um", "dnssec": "standart", "updates": []}]},
+        "Edit site_dynamic_zones: zone dyn.st.um: there is no DNSSEC policy 'standart'",
+    ),
+    "unknown DNSSEC policy of all zones": (
+        {"bind9_dnssec": "standart"},
+        "Edit bind9_dnssec: there is no DNSSEC policy 'standart'; possible: standard, none, insecure",
+    ),
+    "DNSSEC key without a role": (
+        {"bind9_dnssec_policies": [{"name": "standard", "keys": [{"lifetime": "90d"}]}]},
+        "missing required arguments: role found in bind9_dnssec_policies -> keys",
+    ),
+    "policy with a bad action": (
+        {"bind9_response_policy": [{"name": "a.example", "action": "block"}]},
+        "Edit bind9_response_policy: a.example: action 'block' is neither one of nxdomain, nodata, passthru, drop, nor an "
+        "address Origin",
+    ),
+    "policy twice": (
+        {"bind9_response_policy": [{"name": "a.example", "action": "drop"}] * 2},
+        "Edit bind9_response_policy: zone policy.invalid. has 2 errors",
+    ),
+    "update key without a secret": (
+        {
+            "site_dynamic_zones": [
+                {"name": "dyn.st.um", "updates": [{"key": "nobodys", "rule": "zonesub A"}]},
+            ],
+            "bind9_tsig_secrets": {"secondary": SECRET, "verify": SECRET, "partner": SECRET},
+        },
+        "bind9_tsig_secrets) | checked('base64', 'bind9_tsig_secrets') }}: object of type 'dict' has no attribute 'nobodys'",
+    ),
+    "trust anchor that is none": (
+        {"bind9_trust_anchors": [{"name": ".", "ds": ["1 13 2 00"]}]},
+        "Edit bind9_trust_anchors: '1 13 2 00' is not valid as ds: it is not the value of a DS record: digest length",
+    ),
+    "trust anchor of no domain": (
+        {"bind9_trust_anchors": [{"name": "st..um.", "ds": []}]},
+        "Edit bind9_trust_anchors: 'st..um' is not valid as domain",
+    ),
+    "TLS certificate without a key": (
+        {"bind9_tls_certificate": "/etc/ssl/cert.pem"},
+        "Edit bind9_tls_key: '' is not valid as path",
+    ),
+    "TLS key without a certificate": (
+        {"bind9_tls_key": "/etc/ssl/key.pem"},
+        "Edit bind9_tls_certificate: '' is not valid as path",
+    ),
+    "port below zero": ({"bind9_tls_port": -1}, "bind9_tls_port"),
+    "parental agent that is no address": ({"bind9_parental_agents": ["a.top."]}, "bind9_parental_agents: 'a.top.'"),
     "hostmaster not in full": (
         {"site_zone_defaults": {"nameservers": ["ns1.st.um."], "hostmaster": "hostmaster"}},
         "site_zone_defaults: 'hostmaster' is not a full name",
