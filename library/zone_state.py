@@ -129,6 +129,10 @@ ds:
     which they are wanted.
   type: dict
   returned: success
+nameservers:
+  description: By the name of a dynamic zone that the first server serves, its name servers there, in lower case, sorted.
+  type: dict
+  returned: success
 texts:
   description: By zone, the lines of its file, for those of O(texts) that have one.
   type: dict
@@ -388,6 +392,13 @@ class Look:
             found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
             return {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
 
+    def nameservers(self) -> dict[str, list[str]]:
+        """Return the name servers that the dynamic zones have at their apex."""
+        dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
+        served = [zone for zone in dynamic if self.seen[zone] and self.seen[zone][0].serial is not None]
+        asked = {zone: self.asker.records(self.primary(zone), RdataType.NS) for zone in served}
+        return {zone: sorted(record.target.to_text().lower() for record in found) for zone, found in asked.items() if found}
+
     def recovered(self, servers: list[dict]) -> dict[str, dict]:
         """Fetch the dynamic zones that have no file here from whoever has them."""
         dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
@@ -447,6 +458,7 @@ def main() -> None:
         date=datetime.now(UTC).strftime("%Y%m%d"),
         zones={zone: look.state(zone) for zone in look.zones},
         ds=look.ds() if dns else {},
+        nameservers=look.nameservers() if dns else {},
         recovered=look.recovered(given["servers"]) if dns else {},
         texts={zone: look.paths[zone].read_text() for zone in given["texts"] if look.files.get(zone)},
     )
