@@ -128,6 +128,10 @@ ds:
     By the full name of a zone that the first server serves signed, the values of its DS records, sorted.
   type: dict
   returned: success
+nameservers:
+  description: By the name of a dynamic zone that the first server serves, its name servers there, in lower case, sorted.
+  type: dict
+  returned: success
 texts:
   description: By the zone's O(zones[].id), its file, for those of O(texts) that have one.
   type: dict
@@ -403,6 +407,13 @@ class Look:
             found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
             return {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
 
+    def nameservers(self) -> dict[str, list[str]]:
+        """Return the name servers that the dynamic zones have at their apex."""
+        dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
+        served = [zone for zone in dynamic if self.seen[zone] and self.seen[zone][0].serial is not None]
+        asked = {zone: self.asker.records(self.primary(zone), RdataType.NS) for zone in served}
+        return {zone: sorted(record.target.to_text().lower() for record in found) for zone, found in asked.items() if found}
+
     def recovered(self, servers: list[dict]) -> dict[str, dict]:
         """Fetch the dynamic zones that have no file here from whoever has them."""
         dynamic = [zone for zone in self.paths if self.zones[zone]["kind"] == "dynamic"]
@@ -462,6 +473,7 @@ def main() -> None:
         zones={zone: look.state(zone) for zone in look.zones},
         agreed=bool(dns and look.servers) and not look.wrong(look.zones),
         ds=look.ds() if dns else {},
+        nameservers=look.nameservers() if dns else {},
         recovered=look.recovered(given["servers"]) if dns else {},
         texts={zone: look.paths[zone].read_text(encoding="utf-8") for zone in given["texts"] if look.files.get(zone)},
     )
