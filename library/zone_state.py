@@ -129,7 +129,7 @@ ds:
   type: dict
   returned: success
 nameservers:
-  description: By the name of a dynamic zone that the first server serves, its name servers there, in lower case, sorted.
+  description: By the name of a dynamic zone that the first server serves, its name servers there, sorted.
   type: dict
   returned: success
 texts:
@@ -412,7 +412,9 @@ class Look:
         dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
         served = [zone for zone in dynamic if self.seen[zone] and self.seen[zone][0].serial is not None]
         asked = {zone: self.asker.records(self.primary(zone), RdataType.NS) for zone in served}
-        return {zone: sorted(record.target.to_text().lower() for record in found) for zone, found in asked.items() if found}
+        return {
+            zone: sorted(record.target.to_text().lower() for record in found) for zone, found in asked.items() if found
+        }
 
     def recovered(self, servers: list[dict]) -> dict[str, dict]:
         """Fetch the dynamic zones that have no file here from whoever has them."""
