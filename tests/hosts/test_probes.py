@@ -43,6 +43,11 @@ def both(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
     )
 
 
+def silent(server: str) -> list[str]:
+    """Return the probes of a server that is down: all but those of ports that are to be closed."""
+    return [f"{server} ipv? udp: *", f"{server} ipv? tcp: [!p]*"]
+
+
 NO_KEY = "0" * 64
 DOWN = ("systemctl stop named", "systemctl start named")
 FLUSH = f"{RELOAD} && rndc flush"
@@ -62,9 +67,9 @@ class Break(NamedTuple):
 
 
 BROKEN: dict[str, Break] = {
-    "secondary down": Break("secondary", DOWN, "client", ["secondary *"]),
-    "primary down": Break("primary", DOWN, "client", ["primary *"]),
-    "secondary down, from outside": Break("secondary", DOWN, "internet", ["secondary *"]),
+    "secondary down": Break("secondary", DOWN, "client", silent("secondary")),
+    "primary down": Break("primary", DOWN, "client", silent("primary")),
+    "secondary down, from outside": Break("secondary", DOWN, "internet", silent("secondary")),
     "record missing": Break(
         "primary",
         edit_zone("st.um", "/^client.st.um. [0-9]+ IN A /d"),
