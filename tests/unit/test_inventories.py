@@ -117,6 +117,17 @@ def test_hosts_with_one_address_pass_them_too(version: int, mine: Controller) ->
     assert passed(output, 3), output
 
 
+def test_networks_with_names_by_updates_have_zones_that_pass_them_too(mine: Controller) -> None:
+    networks = 'site_dynamic_networks: [192.0.2.192/26, "2001:db8:0:22:d::/80"]'
+    mine.edit("group_vars/all/dns.yml", "site_dynamic_networks: []", networks)
+    output = mine.check_settings()
+    assert passed(output, 3), output
+    names = ["dyn.st.um", "192-26.2.0.192.in-addr.arpa", "d.0.0.0.2.2.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"]
+    claim = f"bind9_dynamic_zones | map(attribute='name') == {names}"
+    output = mine.play({"tasks": [{"ansible.builtin.assert": {"that": [claim]}}]})
+    assert passed(output, 3), output
+
+
 def test_the_lab_alone_has_settings_of_a_lab(mine: Controller) -> None:
     wanted = {"bind9_dnssec_validation": "auto", "bind9_minimal_responses": True, "bind9_root_hints": []}
     wanted |= {"bind9_forwarders": [], "bind9_trust_anchors": [], "bind9_ds_awaited": [], "site_delegations": []}

@@ -82,11 +82,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "dynamic network outside": (
         {"site_dynamic_networks": ["192.0.2.0/26"]},
-        "Edit site_dynamic_networks: network 192.0.2.0/26",
+        "Edit site_dynamic_networks: network 192.0.2.0/26 is in none of the networks",
     ),
     "dynamic zone without updates": (
         {"site_dynamic_zones": [{"name": "dyn.st.um"}]},
         "missing required arguments: updates found in site_dynamic_zones",
+    ),
+    "zone of others without primaries": (
+        {"site_secondary_zones": [{"name": "a.um", "key": "x"}]},
+        "missing required arguments: primaries found in site_secondary_zones",
     ),
     "unknown DNSSEC policy of a zone": (
         {"site_zones": [{"name": "a.um", "dnssec": "standart"}]},
@@ -106,7 +110,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "policy with a bad action": (
         {"bind9_response_policy": [{"name": "a.example", "action": "block"}]},
-        "Edit bind9_response_policy: a.example: action 'block' is neither one of nxdomain, nodata, passthru, drop, nor",
+        "Edit bind9_response_policy: a.example: action 'block' is neither one of nxdomain, nodata, passthru, drop, nor "
+        "an address Origin",
     ),
     "policy twice": (
         {"bind9_response_policy": [{"name": "a.example", "action": "drop"}] * 2},
@@ -119,7 +124,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
             ],
             "bind9_tsig_secrets": {"secondary": SECRET, "verify": SECRET, "partner": SECRET},
         },
-        "'bind9_tsig_secrets') }}: object of type 'dict' has no attribute 'nobodys'",
+        "checked('base64', 'bind9_tsig_secrets') }}: object of type 'dict' has no attribute 'nobodys'",
     ),
     "trust anchor that is none": (
         {"bind9_trust_anchors": [{"name": ".", "ds": ["1 13 2 00"]}]},
