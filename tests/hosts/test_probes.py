@@ -86,7 +86,9 @@ BROKEN: dict[str, Break] = {
     "serial that did not travel": Break(
         "primary",
         both(
-            edit(OPTIONS, "s/allow-transfer \\{.*/allow-transfer { none; };/"),
+            edit(
+                OPTIONS, "s/allow-transfer \\{.*/allow-transfer { none; };/", f"{RELOAD} && rndc notify st.um IN main"
+            ),
             edit_zone("st.um", "s/ IN MX 10 / IN MX 20 /"),
         ),
         "client",

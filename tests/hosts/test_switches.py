@@ -81,6 +81,7 @@ def switched(lab: Lab) -> Iterator[set[str]]:
 
 
 def test_statistics_are_for_the_host_itself(lab: Lab, server: Server) -> None:
+    assert lab.dig(f"@{server.address}", "www.st.um")
     script = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8053/json/v1/server').read().decode())"
     assert json.loads(lab.run(server.host, "python3", "-c", script))["opcodes"]["QUERY"] > 0
     closed = lab.probes("client", f"--probe={server.host} ipv? tcp: port 8053 closed")
