@@ -54,8 +54,9 @@ options:
         default: true
       leaving:
         description:
-          - Whether the signatures of a zone that is not to be O(zones[].signed) are taken away by named itself, when nobody
-            needs them any more. It waits for that if it knows of the parent's DS records, and so if the zone has CDS records.
+          - Whether the signatures of a zone that is not to be O(zones[].signed) are taken away by named itself, when
+            nobody needs them any more. It waits for that if it knows of DS records of the parent, and then the zone has
+            CDS records.
         type: bool
         default: false
   directory:
@@ -428,7 +429,7 @@ class Look:
         for zone in [zone for zone in ours if self.seen[zone] and self.seen[zone][0].signed]:
             way = self.primary(zone)
             if not (self.zones[zone]["leaving"] and self.asker.records(way, RdataType.CDS)):
-                found[full(way.zone)] = self.asker.vouched(way)
+                found[full(way.zone)] = self.asker.vouched(Way(way.zone, self.servers[0][1], None))
         return {zone: values for zone, values in found.items() if values != []}
 
     def nameservers(self) -> dict[str, list[str]]:
