@@ -54,7 +54,10 @@ def state_zones(zones: list[dict[str, Any]], views: list[dict[str, Any]]) -> lis
     ways[""] = ways[views[0]["name"]]
     if unknown := {zone["view"] for zone in zones} - ways.keys():
         raise AnsibleFilterError(f"Edit bind9_views: there is no view {', '.join(sorted(unknown))}, in which zones are")
-    return [{key: zone[key] for key in KEPT} | ways[zone["view"]] for zone in zones]
+    return [
+        {key: zone[key] for key in KEPT} | {"leaving": zone["dnssec"] == "insecure"} | ways[zone["view"]]
+        for zone in zones
+    ]
 
 
 class FilterModule:

@@ -48,6 +48,13 @@ options:
         description: Whether the zone has to be signed before the gate opens.
         type: bool
         default: false
+      leaving:
+        description:
+          - Whether the signatures of a zone that is not to be O(zones[].signed) are taken away by named itself, when
+            nobody needs them any more. It waits for that if it knows of DS records of the parent, and then the zone has
+            CDS records.
+        type: bool
+        default: false
   directory:
     description: The folder of the zone files.
     type: path
@@ -128,6 +135,13 @@ ds:
     By the full name of a zone that the first server serves signed, the values of its DS records, sorted.
   type: dict
   returned: success
+vouched:
+  description: >-
+    By the full name of a zone that the first server serves signed, and that would lose its signatures too early, the
+    values of the DS records that its parent has, as the first server finds them as a resolver; null if it finds no
+    answer. A zone whose parent has none is not among them.
+  type: dict
+  returned: success
 nameservers:
   description: By the name of a dynamic zone that the first server serves, its name servers there, sorted.
   type: dict
@@ -166,6 +180,7 @@ try:
     import dns.message
     import dns.name
     import dns.query
+    import dns.rcode
     import dns.rdatatype
     import dns.tsig
     import dns.zone
@@ -179,6 +194,7 @@ SHA256 = 2  # DS digest type (RFC 4509)
 SEP = 1  # DNSKEY flag (RFC 4034 2.1.1)
 # Where BIND notes how far it is with signing a zone, and how long such a note on a key is.
 SIGNING_NOTES, KEY_NOTE = 65534, 5
+RESOLVING = 10  # seconds, for a question that others have to be asked
 MOST = 20  # disagreements in a message
 SIGNERS = ("CDNSKEY", "CDS", "DNSKEY", "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65534")
 
@@ -276,6 +292,20 @@ class Asker:
             return sorted(record.to_text() for record in cds if record.algorithm)  # 0 asks for none (RFC 8078 4)
         keys = [key for key in self.records(way, RdataType.DNSKEY) if key.flags & SEP]
         return sorted(dns.dnssec.make_ds(dns.name.from_text(way.zone), key, "SHA256").to_text() for key in keys)
+
+    def vouched(self, way: Way) -> list[str] | None:
+        """Return the DS records that a zone's parent has, as a resolver finds them, or None if it does not."""
+        query = dns.message.make_query(way.zone, RdataType.DS)
+        query.flags |= dns.flags.CD  # true or not, others have them, too
+        try:
+            answer, _ = dns.query.udp_with_fallback(
+                query, way.address, timeout=RESOLVING, port=self.port, ignore_unexpected=True
+            )
+        except (dns.exception.DNSException, OSError, EOFError):
+            return None
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return None
+        return sorted(record.to_text() for rrset in answer.answer if rrset.rdtype == RdataType.DS for record in rrset)
 
     def is_signing(self, way: Way) -> bool:
         """Return whether BIND has still to finish signing a zone, by the notes that it keeps in it."""
@@ -407,14 +437,22 @@ class Look:
             found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
             return {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
 
+    def vouched(self) -> dict[str, list[str] | None]:
+        """Return the parents' DS records of the zones that would lose their signatures too early."""
+        ours = [zone for zone, each in self.zones.items() if not each["signed"] and each["kind"] != "secondary"]
+        found = {}
+        for zone in [zone for zone in ours if self.seen[zone] and self.seen[zone][0].signed]:
+            way = self.primary(zone)
+            if not (self.zones[zone]["leaving"] and self.asker.records(way, RdataType.CDS)):
+                found[full(way.zone)] = self.asker.vouched(Way(way.zone, self.servers[0][1], None))
+        return {zone: values for zone, values in found.items() if values != []}
+
     def nameservers(self) -> dict[str, list[str]]:
         """Return the name servers that the dynamic zones have at their apex."""
         dynamic = [zone for zone, each in self.zones.items() if each["kind"] == "dynamic"]
         served = [zone for zone in dynamic if self.seen[zone] and self.seen[zone][0].serial is not None]
         asked = {zone: self.asker.records(self.primary(zone), RdataType.NS) for zone in served}
-        return {
-            zone: sorted(record.target.to_text().lower() for record in found) for zone, found in asked.items() if found
-        }
+        return {zone: sorted(ns.target.to_text().lower() for ns in found) for zone, found in asked.items() if found}
 
     def recovered(self, servers: list[dict]) -> dict[str, dict]:
         """Fetch the dynamic zones that have no file here from whoever has them."""
@@ -439,6 +477,7 @@ def main() -> None:
         "key": {"type": "str", "no_log": False},
         "kind": {"type": "str", "choices": ["static", "dynamic", "secondary"], "default": "static"},
         "signed": {"type": "bool", "default": False},
+        "leaving": {"type": "bool", "default": False},
     }
     server = {
         "name": {"type": "str", "required": True},
@@ -475,6 +514,7 @@ def main() -> None:
         zones={zone: look.state(zone) for zone in look.zones},
         agreed=bool(dns and look.servers) and not look.wrong(look.zones),
         ds=look.ds() if dns else {},
+        vouched=look.vouched() if dns else {},
         nameservers=look.nameservers() if dns else {},
         recovered=look.recovered(given["servers"]) if dns else {},
         texts={zone: look.paths[zone].read_text(encoding="utf-8") for zone in given["texts"] if look.files.get(zone)},
