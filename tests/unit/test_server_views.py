@@ -78,7 +78,7 @@ def zones_in(*views):
 
 def test_zone_state_learns_how_to_get_to_a_zone():
     views = server_views([MAIN, OUT, TOP], "catalog.invalid")
-    static = {"name": "st.um", "kind": "static", "signed": True, "ds": False}
+    static = {"name": "st.um", "kind": "static", "signed": True, "leaving": False}
     assert state_zones(zones_in("", "out", "top", "main"), views) == [
         static | {"id": "st.um", "file": "st.um.zone"},
         static | {"id": "st.um@out", "file": "st.um.out.zone", "key": "strangers"},
@@ -88,7 +88,7 @@ def test_zone_state_learns_how_to_get_to_a_zone():
             "name": "dyn.st.um",
             "kind": "dynamic",
             "signed": True,
-            "ds": True,
+            "leaving": False,
             "id": "dyn.st.um",
             "file": "dyn.st.um.db",
         },
@@ -96,11 +96,16 @@ def test_zone_state_learns_how_to_get_to_a_zone():
             "name": "theirs",
             "kind": "secondary",
             "signed": False,
-            "ds": False,
+            "leaving": False,
             "id": "theirs",
             "file": "theirs.secondary",
         },
     ]
+
+
+def test_zone_state_learns_that_named_takes_the_signatures_of_a_zone_away():
+    zones = served_zones([{"name": "st.um", "dnssec": "insecure"}], [], [], "standard")
+    assert [zone["leaving"] for zone in state_zones(zones, server_views([MAIN], "catalog.invalid"))] == [True]
 
 
 def test_a_zone_without_a_view_is_in_the_first_one():
