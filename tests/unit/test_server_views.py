@@ -103,6 +103,11 @@ def test_zone_state_learns_how_to_get_to_a_zone():
     ]
 
 
+def test_zone_state_learns_that_named_takes_the_signatures_of_a_zone_away():
+    zones = served_zones([{"name": "st.um", "dnssec": "insecure"}], [], [], "standard")
+    assert [zone["leaving"] for zone in state_zones(zones, server_views([MAIN], "catalog.invalid"))] == [True]
+
+
 def test_a_zone_without_a_view_is_in_the_first_one():
     first, *_ = state_zones(zones_in(""), server_views([TOP, MAIN], "catalog.invalid"))
     assert first["address"] == "192.0.2.12"

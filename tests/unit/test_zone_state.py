@@ -769,12 +769,7 @@ def test_ds_records_are_those_of_the_signed_zones_that_are_ours(module, server):
     names = ["st.um", "plain", "theirs", "um."]
     server.zones |= {f"{name.rstrip('.')}.": sign(f"{name.rstrip('.')}.", 7) for name in names} | {"plain.": 7}
     server.records |= {(f"{name.rstrip('.')}.", "CDS"): [CDS[0]] for name in names}
-    zones = [
-        "st.um",
-        "plain",
-        {"name": "theirs", "kind": "secondary"},
-        {"name": "um.", "kind": "dynamic"},
-    ]
+    zones = ["st.um", "plain", {"name": "theirs", "kind": "secondary"}, {"name": "um.", "kind": "dynamic"}]
     assert module.run(zones=zones)[0]["ds"] == {"st.um.": [CDS[0]], "um.": [CDS[0]]}
     assert module.run(zones=zones, wait=0)[0]["zones"]["theirs"]["signed"] == 7
 
@@ -783,6 +778,28 @@ def test_a_signed_zone_without_ds_records_is_told_too(module, server):
     server.zones["st.um."] = sign("st.um.", 7)
     server.records["st.um.", "CDS"] = ["0 0 0 00"]
     assert module.run()[0]["ds"] == {"st.um.": []}
+
+
+def test_parents_are_asked_about_the_zones_that_would_lose_their_signatures_too_early(module, server):
+    names = ["st.um", "plain", "theirs", "stays", "young", "leaves"]
+    server.zones |= {f"{name}.": sign(f"{name}.", 7) for name in names} | {"plain.": 7}
+    server.records |= {(f"{name}.", "DS"): [CDS[0]] for name in names}
+    server.records["leaves.", "CDS"] = ["0 0 0 00"]
+    zones = [
+        "st.um",
+        "plain",
+        {"name": "theirs", "kind": "secondary"},
+        {"name": "stays", "signed": True},
+        {"name": "young", "leaving": True},
+        {"name": "leaves", "leaving": True},
+    ]
+    assert module.run(zones=zones)[0]["vouched"] == {"st.um.": [CDS[0]], "young.": [CDS[0]]}
+    assert sorted(server.asked("DS")) == [("st.um.", None), ("young.", None)]
+
+
+def test_a_parent_that_does_not_vouch_is_not_among_them(module, server):
+    server.zones["st.um."] = sign("st.um.", 7)
+    assert module.run()[0]["vouched"] == {}
 
 
 # Views
