@@ -119,7 +119,7 @@ def test_hosts_with_one_address_pass_them_too(version: int, mine: Controller) ->
 
 def test_networks_with_names_by_updates_have_zones_that_pass_them_too(mine: Controller) -> None:
     networks = 'site_dynamic_networks: [192.0.2.192/26, "2001:db8:0:22:d::/80"]'
-    mine.edit("group_vars/all/dns.yml", "site_dynamic_networks: []", networks)
+    mine.edit("group_vars/all/dns.yml", 'site_dynamic_networks: "{{ lab_dynamic_networks | default([]) }}"', networks)
     output = mine.check_settings()
     assert passed(output, 3), output
     names = ["dyn.st.um", "192-26.2.0.192.in-addr.arpa", "d.0.0.0.2.2.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"]
