@@ -59,6 +59,8 @@ class ActionModule(ActionBase):
         validation = ArgumentSpecValidator(options | untold).validate(given)
         errors += validation.error_messages
         errors = errors or list(dict.fromkeys(failed.values()))
+        # Each value is worked out once, not again for every check that looks at it.
+        templar = templar.copy_with_new_env(available_variables={**variables, **given})
         for check in [] if errors else private.get(f"__{role}_checks", []):
             try:
                 templar.template(check)

@@ -9,16 +9,17 @@ version_added: "0.1.0"
 description:
   - Keeps of complete zones what C(verify_dns) wants to know. Of a big zone an even sample of its records is taken, so
     that the probing hosts need not hold all of it.
-positional: dnssec, most
+positional: served, most
 options:
   _input:
     description: The zones, as P(dns_zones#filter) returns them.
     type: list
     elements: dict
     required: true
-  dnssec:
-    description: The DNSSEC policy of the zones that have none of their own.
-    type: str
+  served:
+    description: The same zones, as P(served_zones#filter) returns them.
+    type: list
+    elements: dict
     required: true
   most:
     description: How many records of a zone are kept at most.
@@ -31,7 +32,8 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: zones[0].signed and zones[0].complete
   vars:
-    zones: "{{ [{'name': 'st.um', 'text': 'st.um. 60 IN A 192.0.2.1', 'count': 1}] | probed_zones('standard') }}"
+    zones: "{{ complete | probed_zones([{'name': 'st.um'}] | served_zones([], [], 'standard')) }}"
+    complete: [{name: st.um, id: st.um, text: st.um. 60 IN A 192.0.2.1, count: 1}]
 """
 
 RETURN = r"""
@@ -57,19 +59,17 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-UNSIGNED = ("none", "insecure")
 
-
-def probed_zones(zones: list[dict[str, Any]], dnssec: str, most: int = 2000) -> list[dict[str, Any]]:
+def probed_zones(zones: list[dict[str, Any]], served: list[dict[str, Any]], most: int = 2000) -> list[dict[str, Any]]:
     """Keep what the probes want to know."""
+    signed = {zone["id"]: zone["signed"] for zone in served}
     probed = []
     for zone in zones:
         text, complete = zone["text"], zone["count"] <= most
         if not complete:
             lines = text.split("\n")
             text = "\n".join(lines[:: -(-len(lines) // most)])
-        signed = zone.get("dnssec", dnssec) not in UNSIGNED
-        probed.append({"name": zone["name"], "text": text, "signed": signed, "complete": complete})
+        probed.append({"name": zone["name"], "text": text, "signed": signed[zone["id"]], "complete": complete})
     return probed
 
 

@@ -13,14 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests"))
-sys.path.insert(0, str(TOP / "filter_plugins"))
-from ansible.parsing.dataloader import DataLoader  # noqa: E402 (likewise)
-from ansible.plugins.loader import filter_loader, init_plugin_loader  # noqa: E402 (the paths come first)
-from ansible.template import Templar, trust_as_template  # noqa: E402 (likewise)
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.template import Templar, trust_as_template
 
-from lab import Lab  # noqa: E402 (likewise)
+from lab import TOP, Lab
 
 RECORDS, ZONES, ROUNDS = 100_000, 1_000, 3
 LOAD_LIMIT = 3.0  # times named-compilezone
@@ -31,8 +28,6 @@ SECONDS = 5  # of each round of questions
 BIG, FILE = "big.example", TOP / "build" / "bench" / "big.txt"
 PEER = "/root/bench"
 LAB = Lab()
-
-
 MISSED: list[str] = []
 
 

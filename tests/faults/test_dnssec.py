@@ -68,6 +68,8 @@ def content(lab: Lab, server: int, zone: str = ZONE) -> list[str]:
 
 def is_sound(lab: Lab, zone: str = ZONE) -> None:
     """Demand that the servers have the same zone, that all of it is signed, and that the chain of trust leads to it."""
+    for host in ("primary", "secondary"):
+        lab.run(host, "rndc", "flush")  # what they remember of the parent
     contents = [content(lab, server, zone) for server in SERVERS]
     assert contents[0] == contents[1]
     for server in SERVERS:
@@ -90,11 +92,13 @@ def repeated(lab: Lab, host: str, command: str) -> Iterator[list[str]]:
     script = f"rm -f /tmp/enough; while ! [ -e /tmp/enough ]; do {command}; sleep 0.2; done"
     lines: list[str] = []
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(["docker", "exec", lab.container(host), "sh", "-c", script], stdout=output)
+        process = subprocess.Popen(
+            ["docker", "exec", lab.container(host), "timeout", "900", "sh", "-c", script], stdout=output
+        )
         try:
             yield lines
         finally:
-            lab.run(host, "touch", "/tmp/enough")  # noqa: S108
+            lab.run(host, "touch", "/tmp/enough")  # noqa: S108 (on a lab host)
             process.wait(timeout=60)
             output.seek(0)
             lines += output.read().splitlines()
@@ -135,7 +139,8 @@ def resolved_throughout(lab: Lab, name: str = f"www.{ZONE}", *, secure: bool) ->
     with repeated(lab, "internet", question(name)) as lines:
         yield
     assert len(lines) > 1
-    wrong = [line for line in lines if "NOERROR" not in line or "ANSWER: 0" in line or (secure and " ad " not in line)]
+    right = r"NOERROR.* ad ANSWER: [1-9]" if secure else r"NOERROR.* ANSWER: [1-9]"
+    wrong = [line for line in lines if not re.search(right, line)]
     assert not wrong, f"{len(wrong)} of {len(lines)}: {wrong[:5]}"
 
 
@@ -239,7 +244,7 @@ def test_named_dies_between_the_write_of_a_zone_and_its_reload(lab: Lab) -> None
         settings = {"site_zones": [{"name": ZONE, "records": [WWW | {"value": "192.0.2.3"}]}]}
         lab.popen(*RUN, settings=settings).communicate(timeout=300)  # it may fail, or find named alive again
         assert killer.wait(timeout=60) == 0
-        lab.run("primary", "rm", "/tmp/kill-armed")  # noqa: S108
+        lab.run("primary", "rm", "/tmp/kill-armed")  # noqa: S108 (on a lab host)
         provision(lab, WWW | {"value": "192.0.2.3"})
     assert [lab.dig(f"@{lab.address(server)}", f"www.{ZONE}") for server in SERVERS] == [["192.0.2.3"]] * 2
     assert lab.run("primary", "systemctl", "is-active", "named").strip() == "active"
