@@ -86,7 +86,7 @@ class Lab:
 
     def probes(self, host: str = "client", *arguments: str) -> dict[str, dict[str, Any]]:
         """Run the probes on a host; return the results by the probes' names."""
-        output = self.run(host, "python3", "/usr/local/lib/server-for-dummies/verify", *arguments, check=False)
+        output = self.run(host, "python3", "-B", "/usr/local/lib/server-for-dummies/verify", *arguments, check=False)
         return {result["probe"]: result for result in json.loads(output)}
 
     def checksums(self, host: str) -> str:

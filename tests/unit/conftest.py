@@ -6,11 +6,14 @@ from pathlib import Path
 from ansible.plugins.loader import filter_loader
 from hypothesis import settings
 
-# A filter plugin is a module of its own: tests import it as Ansible does, from its path. One that uses another one asks
-# Ansible for it.
-FILTERS = str(Path(__file__).parents[2] / "filter_plugins")
-sys.path.insert(0, FILTERS)
-filter_loader.add_directory(FILTERS)
+# Plugins, modules and the program of the probes are imported from where they are, as Ansible and Python do. The role
+# installs the program's folder as it is, so nothing may be left there.
+sys.dont_write_bytecode = True
+TOP = Path(__file__).parents[2]
+FOLDERS = ("filter_plugins", "roles/bind9/filter_plugins", "library", "roles/verify/files/verify", "docs", "lab")
+sys.path[:0] = [str(TOP / folder) for folder in FOLDERS]
+# A filter that uses another one asks Ansible for it.
+filter_loader.add_directory(str(TOP / "filter_plugins"))
 
 # The same examples in each run, so that a failure in CI is a failure here.
 settings.register_profile("unit", database=None, deadline=None, derandomize=True)

@@ -1,14 +1,11 @@
 """A role's defaults, its argument_specs and its README.md agree."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 import role_readmes
+import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (TOP / "roles").iterdir() if path.is_dir())

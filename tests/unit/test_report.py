@@ -2,14 +2,11 @@
 
 import io
 import json
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 import report
 
 

@@ -12,15 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import service_config
 from hypothesis import given
 from hypothesis import strategies as st
+from service_config import NOTHING, ServiceError, State, Transaction, look, put
 
 LIBRARY = Path(__file__).parents[2] / "library"
-sys.path.insert(0, str(LIBRARY))
-
-import service_config  # noqa: E402 (found by the path above)
-from service_config import NOTHING, ServiceError, State, Transaction, look, put  # noqa: E402 (found by the path above)
-
 SECRET = "correct-horse-battery-staple"  # noqa: S105 (it guards nothing)
 CAN_ISOLATE = subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
 

@@ -4,7 +4,6 @@ import fnmatch
 import socket
 import socketserver
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -24,19 +23,13 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import dns.tsig
+import frame
 import pytest
 from dns.message import Message
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TSIG import TSIG
-
-PROGRAM = Path(__file__).parents[2] / "roles" / "verify" / "files" / "verify"
-sys.path.insert(0, str(PROGRAM))
-sys.dont_write_bytecode, saved = True, sys.dont_write_bytecode  # the role installs that directory as it is
-import frame  # noqa: E402 (found by the path above)
-from probes import dns as dns_probes  # noqa: E402 (found by the path above)
-from probes import dns_base  # noqa: E402 (found by the path above)
-
-sys.dont_write_bytecode = saved
+from probes import dns as dns_probes
+from probes import dns_base
 
 
 def has_ipv6() -> bool:

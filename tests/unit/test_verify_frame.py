@@ -8,15 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import frame
+import probes
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "roles" / "verify" / "files" / "verify"
-sys.path.insert(0, str(PROGRAM))
-sys.dont_write_bytecode, saved = True, sys.dont_write_bytecode  # the role installs that directory as it is
-import frame  # noqa: E402 (found by the path above)
-import probes  # noqa: E402 (found by the path above)
-
-sys.dont_write_bytecode = saved
 
 
 def good() -> str:
@@ -166,7 +162,8 @@ def test_an_unusable_configuration_is_named(
 def test_the_directory_runs_as_a_program_and_stays_clean(tmp_path: Path) -> None:
     file = tmp_path / "verify.json"
     file.write_text('{"services": {"nothing": {}}}', encoding="utf-8")
-    done = subprocess.run([sys.executable, PROGRAM, "--config", file], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-B", PROGRAM, "--config", file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout)[0]["service"] == "nothing"
     assert not list(PROGRAM.rglob("__pycache__"))

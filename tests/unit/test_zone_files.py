@@ -1,14 +1,7 @@
-import sys
-from pathlib import Path
-
 import pytest
 from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "roles/bind9/filter_plugins"))
-sys.path.insert(0, str(Path(__file__).parents[2] / "library"))
-
 from zone_files import undo_text, zone_files
 from zone_state import is_behind
 

@@ -3,12 +3,10 @@
 import base64
 import json
 import socket
-import sys
 import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dns.exception
 import dns.flags
@@ -18,13 +16,10 @@ import dns.rdatatype
 import dns.rrset
 import dns.zone
 import pytest
+import zone_state
 from ansible.module_utils.testing import patch_module_args
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "library"))
-
-import zone_state
 from zone_state import Answer, Asker, Way, disagreements, endpoints, is_behind, read_zone_file, tsig_keys
 
 HALF = 2**31

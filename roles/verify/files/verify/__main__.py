@@ -1,9 +1,7 @@
-"""Run the probes: python3 /usr/local/lib/server-for-dummies/verify --help."""
+"""Run the probes: python3 -B /usr/local/lib/server-for-dummies/verify --help (-B: no bytecode beside it)."""
 
 import sys
 
-sys.dont_write_bytecode = True  # the directory holds what was installed, and nothing else
-
-from frame import main  # noqa: E402 (not before the line above)
+from frame import main
 
 sys.exit(main())
