@@ -24,6 +24,7 @@ class ActionModule(ActionBase):
         """Fail with all that is wrong with the first role that has something wrong."""
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"roles": {"type": "list", "elements": "str", "required": True}})
+        self._known: dict[str, Any] = {}
         for role in arguments["roles"]:
             if errors := self._errors(role, task_vars or {}):
                 result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
@@ -35,8 +36,10 @@ class ActionModule(ActionBase):
         for folder in constants.DEFAULT_ROLES_PATH:
             if (Path(folder) / role).is_dir():
                 path = Path(folder) / role / part
-                found = self._loader.load_from_file(str(path), trusted_as_template=True) if path.exists() else None
-                return found or {}
+                if not path.exists():
+                    return {}
+                # unsafe: not a copy, which takes as long as reading the file does; nothing here changes it.
+                return self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
         raise AnsibleActionFail(f"There is no role {role} in {constants.DEFAULT_ROLES_PATH}")
 
     def _errors(self, role: str, task_vars: dict[str, Any]) -> list[str]:
@@ -46,12 +49,13 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"Role {role} has no argument_specs of main in its meta/argument_specs.yml")
         options = specs["main"].get("options") or {}
         private = self._load(role, "vars/main.yml")
-        variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private}
+        variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private, **self._known}
         templar = self._templar.copy_with_new_env(available_variables=variables)
         given, failed = {}, {}
         for name in [name for name in options if name in variables]:
             try:
-                given[name] = templar.template(variables[name])
+                # Each value is worked out once, not again for every other that is made of it, or check of it.
+                given[name] = variables[name] = self._known[name] = templar.template(variables[name])
             except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
                 failed[name] = words_of(error)
         untold = {name: {**options[name], "required": False} for name in failed}
@@ -59,8 +63,6 @@ class ActionModule(ActionBase):
         validation = ArgumentSpecValidator(options | untold).validate(given)
         errors += validation.error_messages
         errors = errors or list(dict.fromkeys(failed.values()))
-        # Each value is worked out once, not again for every check that looks at it.
-        templar = templar.copy_with_new_env(available_variables={**variables, **given})
         for check in [] if errors else private.get(f"__{role}_checks", []):
             try:
                 templar.template(check)

@@ -12,7 +12,9 @@ description:
   - Nothing is changed on the host or on a server.
   - With O(wait), it is a gate. It ends when every server serves, with authority, the serial that the first server
     serves, and that is not behind the file's (RFC 1982), with signatures if the zone is to have any; it fails, and
-    names the servers that do not, when the time is over. In check mode it does not wait.
+    names the servers that do not, when the time is over. A server that has not what the first one has is told by a
+    NOTIFY (RFC 1996), as the one that it got may have come before it had its settings, or while it was down; without,
+    it would find out when the SOA's retry is over. In check mode it does not wait.
 options:
   zones:
     description: The zones.
@@ -166,6 +168,7 @@ import re
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -179,6 +182,7 @@ try:
     import dns.flags
     import dns.message
     import dns.name
+    import dns.opcode
     import dns.query
     import dns.rcode
     import dns.rdatatype
@@ -195,6 +199,7 @@ SEP = 1  # DNSKEY flag (RFC 4034 2.1.1)
 # Where BIND notes how far it is with signing a zone, and how long such a note on a key is.
 SIGNING_NOTES, KEY_NOTE = 65534, 5
 RESOLVING = 10  # seconds, for a question that others have to be asked
+REMINDING = 5  # seconds between two NOTIFYs for a zone
 MOST = 20  # disagreements in a message
 SIGNERS = ("CDNSKEY", "CDS", "DNSKEY", "NSEC", "NSEC3", "NSEC3PARAM", "RRSIG", "TYPE65534")
 
@@ -285,6 +290,17 @@ class Asker:
         kinds = {rrset.rdtype: rrset for rrset in answer.answer} if answer else {}
         soa = kinds.get(RdataType.SOA)
         return Answer(server, soa[0].serial if soa else None, RdataType.RRSIG in kinds)
+
+    def notify(self, way: Way) -> None:
+        """Tell a server that a zone has changed. Whether it heard is seen in what it serves."""
+        message = dns.message.make_query(way.zone, RdataType.SOA)
+        message.set_opcode(dns.opcode.NOTIFY)
+        message.flags |= dns.flags.AA
+        message.flags &= ~dns.flags.RD
+        if way.key:
+            message.use_tsig(way.key)
+        with suppress(dns.exception.DNSException, OSError):
+            dns.query.udp(message, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True)
 
     def ds(self, way: Way) -> list[str]:
         """Return the DS records that a zone's parent ought to have."""
@@ -411,16 +427,33 @@ class Look:
 
     def wait(self, seconds: float) -> None:
         """Wait until the servers agree."""
-        deadline = time.monotonic() + seconds
+        reminded = time.monotonic()
+        deadline = reminded + seconds
         wrong = self.wrong(self.zones)
+        if wrong:
+            self.remind(wrong)
         while wrong:
             if time.monotonic() > deadline:
                 words = [line for said in wrong.values() for line in said]
                 more = f"; and {len(words) - MOST} more" if len(words) > MOST else ""
                 raise TimeoutError(f"After {seconds:g} s: " + "; ".join(words[:MOST]) + more)
             time.sleep(0.1)
+            if time.monotonic() > reminded + REMINDING:
+                self.remind(wrong)
+                reminded = time.monotonic()
             self.ask(wrong)
             wrong = self.wrong(wrong)
+
+    def remind(self, zones: Iterable[str]) -> None:
+        """Notify the servers that serve something else than the first one does."""
+        late = [
+            way
+            for zone in zones
+            for answer, (_, way) in zip(self.seen[zone], self.ways(zone), strict=True)
+            if None not in (answer.serial, self.seen[zone][0].serial) and answer.serial != self.seen[zone][0].serial
+        ]
+        with ThreadPoolExecutor(32) as threads:
+            list(threads.map(self.asker.notify, late))
 
     def state(self, zone: str) -> dict:
         """Return what is known of a zone."""

@@ -92,11 +92,10 @@ class Lab:
     def checksums(self, host: str) -> str:
         """Return the checksums and attributes of everything under /etc and where services keep their data."""
         folders = "/etc /var/lib/bind /var/lib/service_config /usr/local"
-        # Not files that live programs write by themselves.
-        script = f"find {folders} -xdev ! -name '*.jnl' -printf '%p %m %u %g %l\\n' | LC_ALL=C sort; "
-        script += (
-            f"find {folders} -xdev -type f ! -name '*.jnl' -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 sha256sum"
-        )
+        # Not what named makes of a zone's file, at any time.
+        found = f"find {folders} -xdev ! -name '*.jnl' ! -name '*.jbk' ! -name '*.signed'"
+        script = f"{found} -printf '%p %m %u %g %l\\n' | LC_ALL=C sort; "
+        script += f"{found} -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
         return self.run(host, "sh", "-c", script)
 
 

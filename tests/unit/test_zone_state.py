@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import dns.exception
 import dns.flags
 import dns.message
+import dns.opcode
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -661,6 +662,37 @@ def test_the_gate_waits_for_a_secondary(module, servers):
     result, seconds = module.run(PRIMARY, SECONDARY, wait=10)
     assert result["zones"]["st.um"]["served"] == [7, 7]
     assert 0.4 < seconds < 3
+
+
+@pytest.mark.parametrize("key", [None, "strangers"])
+def test_the_gate_tells_a_secondary_that_has_missed_a_notify(module, servers, key):
+    for each in servers:
+        each.keys = keyring(KEYS)
+    module.write("other", 5)
+    servers[0].zones |= {"st.um.": 7, "other.": 5}
+    told = []
+
+    def follow(query):
+        if query.opcode() == dns.opcode.NOTIFY:
+            told.append((query.flags & (dns.flags.AA | dns.flags.RD), query.keyname and query.keyname.to_text()))
+            return dns.message.make_response(query).to_wire()
+        return 7 if told else 6
+
+    servers[1].zones |= {"st.um.": follow, "other.": 5}
+    zones = [{"name": "st.um", "file": "st.um.zone", "key": key}, "other"]
+    result, seconds = module.run(PRIMARY, SECONDARY, zones=zones, keys=KEYS, wait=10)
+    assert result["zones"]["st.um"]["served"] == [7, 7]
+    assert told == [(dns.flags.AA, key and f"{key}.")]
+    assert seconds < 3
+    assert not [query for each in (0, 2) for query in servers[each].queries if query.opcode() == dns.opcode.NOTIFY]
+
+
+def test_the_gate_tells_it_again(module, servers, monkeypatch):
+    monkeypatch.setattr(zone_state, "REMINDING", 0.3)
+    servers[0].zones["st.um."] = 7
+    told = []
+    servers[1].zones["st.um."] = lambda query: told.append(1) or silent if query.opcode() else 7 if told[2:] else 6
+    assert module.run(PRIMARY, SECONDARY, wait=10)[0]["zones"]["st.um"]["served"] == [7, 7]
 
 
 def test_the_gate_fails_and_names_server_zone_and_serials(module, servers):
