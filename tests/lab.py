@@ -79,6 +79,11 @@ class Lab:
         subprocess.run(["docker", "rm", "--force", "--volumes", self.container(host)], check=True, capture_output=True)
         self.playbook("lab/create.yml")
 
+    def forget(self) -> None:
+        """Take from the resolvers what they remember of others, as time does."""
+        for host in ("internet", "primary", "secondary"):  # which ask the first one
+            self.run(host, "rndc", "flush")
+
     def serial(self, server: int, zone: str = "st.um") -> int | None:
         """Return the serial of a zone that a server serves to the client."""
         words = [line.split() for line in self.dig(f"@{self.address(server)}", "+norecurse", zone, "SOA")]

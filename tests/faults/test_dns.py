@@ -23,13 +23,14 @@ def test_a_rebuilt_primary_is_not_behind_its_secondary(lab: Lab) -> None:
     lab.rebuild("primary")
     lab.playbook("site.yml", "-l", "primary")
     after = [lab.serial(server) for server in SERVERS]
-    assert after == [2035010101] * 2
+    assert after[0] == after[1] > 2035010100
 
     record = {"name": "reborn", "type": "A", "value": "192.0.2.7"}
     lab.playbook(*DNS, "-l", "primary", settings={"site_records": [record]})
     assert [lab.dig(f"@{lab.address(server)}", "reborn.st.um") for server in SERVERS] == [["192.0.2.7"]] * 2
     lab.playbook(*DNS)
     assert changed(lab.playbook("site.yml")) == 0
+    lab.forget()  # the DS records of the keys that are lost
 
 
 def test_check_mode_on_a_bare_host_tells_all_and_changes_nothing(lab: Lab) -> None:
