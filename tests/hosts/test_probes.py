@@ -235,22 +235,17 @@ BROKEN: dict[str, Break] = {
 }
 
 
-def forget(lab: Lab) -> None:
-    for host in ("primary", "secondary", "internet"):
-        lab.run(host, "rndc", "flush")
-
-
 @contextmanager
 def broken(lab: Lab, what: Break) -> Iterator[None]:
     try:
         lab.run(what.host, "sh", "-c", what.commands[0])
         if what.cached:
-            forget(lab)
+            lab.forget()
         yield
     finally:
         lab.run(what.host, "sh", "-c", what.commands[1])
         if what.cached:
-            forget(lab)
+            lab.forget()
 
 
 @pytest.mark.parametrize("host", ["client", "internet"])
