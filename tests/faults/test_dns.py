@@ -15,15 +15,17 @@ SERVERS = (135, 137)
 
 def test_a_rebuilt_primary_is_not_behind_its_secondary(lab: Lab) -> None:
     # Somebody has been here before, with serials of the next decade.
-    lab.run("primary", "sh", "-c", r"sed -i -E 's/( IN SOA \S+ \S+) [0-9]+/\1 2035010100/' /var/lib/bind/st.um.zone")
+    before = lab.serial(135) + 10_000_000
+    edit = rf"sed -i -E 's/( IN SOA \S+ \S+) [0-9]+/\1 {before}/' /var/lib/bind/st.um.zone"
+    lab.run("primary", "sh", "-c", edit)
     lab.run("primary", "rndc", "reload", "st.um")
     lab.playbook("playbooks/dns.yml", "-l", "primary")  # the gate: the secondary has it
-    assert lab.serial(137) == 2035010100
+    assert lab.serial(137) == before
 
     lab.rebuild("primary")
     lab.playbook("site.yml", "-l", "primary")
     after = [lab.serial(server) for server in SERVERS]
-    assert after[0] == after[1] > 2035010100
+    assert after[0] == after[1] > before
 
     record = {"name": "reborn", "type": "A", "value": "192.0.2.7"}
     lab.playbook(*DNS, "-l", "primary", settings={"site_records": [record]})
