@@ -63,3 +63,11 @@ def test_a_server_that_does_not_follow_is_named(lab: Lab) -> None:
     assert changed(lab.playbook(*arguments, settings=settings)) == 0
     assert lab.dig(f"@{lab.address(137)}", "late.st.um") == ["192.0.2.5"]
     lab.playbook("site.yml", "--tags", "dns", "-l", "name_servers")
+
+
+def test_the_client_resolves_without_the_primary(lab: Lab) -> None:
+    lab.run("primary", "systemctl", "stop", "named")
+    try:
+        assert lab.run("client", "getent", "ahostsv4", GOOD).split()[0] == lab.address(135)
+    finally:
+        lab.run("primary", "systemctl", "start", "named")
