@@ -24,7 +24,6 @@ class ActionModule(ActionBase):
         """Fail with all that is wrong with the first role that has something wrong."""
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"roles": {"type": "list", "elements": "str", "required": True}})
-        self._known: dict[str, Any] = {}
         for role in arguments["roles"]:
             if errors := self._errors(role, task_vars or {}):
                 result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
@@ -49,13 +48,13 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"Role {role} has no argument_specs of main in its meta/argument_specs.yml")
         options = specs["main"].get("options") or {}
         private = self._load(role, "vars/main.yml")
-        variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private, **self._known}
+        variables = {**self._load(role, "defaults/main.yml"), **task_vars, **private}
         templar = self._templar.copy_with_new_env(available_variables=variables)
         given, failed = {}, {}
         for name in [name for name in options if name in variables]:
             try:
                 # Each value is worked out once, not again for every other that is made of it, or check of it.
-                given[name] = variables[name] = self._known[name] = templar.template(variables[name])
+                given[name] = variables[name] = templar.template(variables[name])
             except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
                 failed[name] = words_of(error)
         untold = {name: {**options[name], "required": False} for name in failed}

@@ -265,12 +265,17 @@ class Asker:
         self.port = port
         self.timeout = timeout
 
-    def ask(self, way: Way, rdtype: int) -> "dns.message.Message | None":
-        """Return a server's answer if it has authority, else None."""
-        query = dns.message.make_query(way.zone, rdtype, want_dnssec=True)
+    def query(self, way: Way, rdtype: int, **options: bool) -> "dns.message.QueryMessage":
+        """Make a question for a server that has the zone."""
+        query = dns.message.make_query(way.zone, rdtype, **options)
         query.flags &= ~dns.flags.RD
         if way.key:
             query.use_tsig(way.key)
+        return query
+
+    def ask(self, way: Way, rdtype: int) -> "dns.message.Message | None":
+        """Return a server's answer if it has authority, else None."""
+        query = self.query(way, rdtype, want_dnssec=True)
         try:
             answer, _ = dns.query.udp_with_fallback(
                 query, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True
@@ -293,12 +298,9 @@ class Asker:
 
     def notify(self, way: Way) -> None:
         """Tell a server that a zone has changed. Whether it heard is seen in what it serves."""
-        message = dns.message.make_query(way.zone, RdataType.SOA)
+        message = self.query(way, RdataType.SOA)
         message.set_opcode(dns.opcode.NOTIFY)
         message.flags |= dns.flags.AA
-        message.flags &= ~dns.flags.RD
-        if way.key:
-            message.use_tsig(way.key)
         with suppress(dns.exception.DNSException, OSError):
             dns.query.udp(message, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True)
 
@@ -427,20 +429,19 @@ class Look:
 
     def wait(self, seconds: float) -> None:
         """Wait until the servers agree."""
-        reminded = time.monotonic()
-        deadline = reminded + seconds
+        reminding = time.monotonic()
+        deadline = reminding + seconds
         wrong = self.wrong(self.zones)
-        if wrong:
-            self.remind(wrong)
         while wrong:
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 words = [line for said in wrong.values() for line in said]
                 more = f"; and {len(words) - MOST} more" if len(words) > MOST else ""
                 raise TimeoutError(f"After {seconds:g} s: " + "; ".join(words[:MOST]) + more)
-            time.sleep(0.1)
-            if time.monotonic() > reminded + REMINDING:
+            if now >= reminding:
                 self.remind(wrong)
-                reminded = time.monotonic()
+                reminding = now + REMINDING
+            time.sleep(0.1)
             self.ask(wrong)
             wrong = self.wrong(wrong)
 
