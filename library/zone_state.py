@@ -125,7 +125,7 @@ zones:
   description: >-
     By the zone's O(zones[].id), C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it
     is not ours), C(served), the serials that were answered, and C(signed), the primary's serial if what it serves is
-    signed, else null.
+    signed and is to be O(zones[].signed) or O(zones[].leaving), else null.
   type: dict
   returned: success
 agreed:
@@ -460,7 +460,9 @@ class Look:
         """Return what is known of a zone."""
         answers = self.seen[zone]
         served = [answer.serial for answer in answers if answer.serial is not None]
-        signed = answers[0].serial if answers and answers[0].signed else None
+        # Once named no longer signs the zone, it serves the file's own serial, and that has to be beyond all others.
+        signs = self.zones[zone]["signed"] or self.zones[zone]["leaving"]
+        signed = answers[0].serial if signs and answers and answers[0].signed else None
         return {"file": self.files[zone], "served": served, "signed": signed}
 
     def ds(self) -> dict[str, list[str]]:
