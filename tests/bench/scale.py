@@ -170,6 +170,8 @@ def zones_at_once() -> dict[str, Any]:
 PEER_CONFIGURATION = """
 include "{peer}/etc/bind/named.conf.options";
 controls {{ }};
+# The default policy, but for the TTLs of our zone.
+dnssec-policy "week" {{ keys {{ csk lifetime unlimited algorithm ecdsap256sha256; }}; max-zone-ttl 604800; }};
 zone "{zone}" {{ type primary; file "{peer}/zone"; allow-transfer {{ localhost; }}; {dnssec} }};
 """
 
@@ -194,7 +196,7 @@ def answers() -> dict[str, Any]:
     address = LAB.address(135)
     for kind, ours_is, package_is, option in (
         ("plain", "none", "", ""),
-        ("signed", "standard", f"dnssec-policy default; inline-signing yes; key-directory \"{PEER}\";", "-D"),
+        ("signed", "standard", f'dnssec-policy "week"; inline-signing yes; key-directory "{PEER}";', "-D"),
     ):
         # As the package answers questions that want recursion.
         play(one_zone(some, dnssec=ours_is) | {"bind9_minimal_responses": True})
@@ -204,8 +206,8 @@ def answers() -> dict[str, Any]:
             printf '%s' '{configuration}' >named.conf; named -u bind -p 5300 -c {PEER}/named.conf
             for try in $(seq 100); do
                 zone=$(dig +tries=1 -p 5300 @127.0.0.1 {BIG} AXFR) || true
-                [ $(echo "$zone" | grep -c '[[:space:]]A[[:space:]]1') = {names} ] &&
-                [ $(echo "$zone" | grep -c '[[:space:]]RRSIG[[:space:]]') -ge {signatures} ] && exit
+                [ $(echo "$zone" | grep -c 'IN[[:space:]]A[[:space:]]') = {names} ] &&
+                [ $(echo "$zone" | grep -c 'IN[[:space:]]RRSIG[[:space:]]') -ge {signatures} ] && exit
                 sleep 0.3
             done; exit 1"""
         LAB.run("primary", "sh", "-c", start)
@@ -219,9 +221,11 @@ def answers() -> dict[str, Any]:
         finally:
             stop = f"kill $(cat {PEER}/pid) && timeout 20 tail --pid=$(cat {PEER}/pid) -f /dev/null"
             LAB.run("primary", "sh", "-c", stop)
-        ours, package = statistics.median(rates["ours"]), statistics.median(rates["package"])
-        ratio = at_most(package / ours, 1 / QUERIES_LIMIT)
-        figures[kind] = {"ours": round(ours), "package": round(package), "package / ours": ratio}
+        pairs = [package / ours for ours, package in zip(rates["ours"], rates["package"], strict=True)]
+        ratio, error = statistics.mean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
+        at_most(ratio - 2 * error, 1 / QUERIES_LIMIT)  # the package is the faster one, and not by chance
+        figures[kind] = {who: round(statistics.median(each)) for who, each in rates.items()}
+        figures[kind] |= {"package / ours": round(ratio, 3), "standard error": round(error, 3)}
     LAB.run("primary", "rm", "-r", PEER)
     play()
     return figures
