@@ -17,7 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
-from lab import TOP, Lab
+from lab import TOP, Lab, wait_until
 
 RECORDS, ZONES, ROUNDS = 100_000, 1_000, 3
 LOAD_LIMIT = 3.0  # times named-compilezone
@@ -57,6 +57,12 @@ def seconds(action: Callable[[], Any]) -> float:
     started = time.monotonic()
     action()
     return time.monotonic() - started
+
+
+def seconds_on_primary(script: str) -> float:
+    """Return how long a script takes there."""
+    timed = f"start=$(date +%s%N); ({script}) >/dev/null && echo $(($(date +%s%N) - start))"
+    return int(LAB.run("primary", "sh", "-c", timed)) / 1e9
 
 
 def play(given: dict[str, Any] | None = None, *arguments: str) -> float:
@@ -119,12 +125,11 @@ def big_zone() -> dict[str, Any]:
     steps: dict[str, list[float]] = {"render": [], "check": [], "load": [], "named-compilezone": []}
     for _ in range(ROUNDS):
         steps["render"].append(seconds(render))
-        steps["named-compilezone"].append(
-            seconds(lambda: LAB.run("primary", "named-compilezone", "-o", "/root/bench.out", BIG, path))
-        )
-        steps["check"].append(seconds(lambda: LAB.run("primary", "named-checkconf", "-z")))
+        steps["named-compilezone"].append(seconds_on_primary(f"named-compilezone -o /root/bench.out {BIG} {path}"))
+        steps["check"].append(seconds_on_primary("named-checkconf -z"))
         LAB.run("primary", "sh", "-c", touch)
-        steps["load"].append(seconds(lambda: LAB.run("primary", "sh", "-c", load)))
+        steps["load"].append(seconds_on_primary(load))
+        wait_until(lambda: LAB.serial(135, BIG) == LAB.serial(137, BIG))  # what follows has the machine for itself
     median = {step: statistics.median(values) for step, values in steps.items()}
     ours = median["render"] + median["check"] + median["load"]
     LAB.run("primary", "rm", "/root/bench.out")
