@@ -88,7 +88,7 @@ def test_a_zone_and_an_edit_are_foretold_and_arrive(lab: Lab) -> None:
         after = [lab.serial(server, "st2.um") for server in SERVERS]
         assert after[0] == after[1] > serial
         serial = after[0]
-        assert [" RRSIG " in answer(lab, server, "www.st2.um", "A").replace("\t", " ") for server in SERVERS] == [signed] * 2
+        assert ["RRSIG" in answer(lab, server, "www.st2.um", "A") for server in SERVERS] == [signed] * 2
 
     back = lab.playbook(*DNS)
     assert "- www.st2.um. 604800 A 192.0.2.4" not in back  # a zone that goes is told by the catalog
