@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -226,8 +227,9 @@ def answers() -> dict[str, Any]:
         finally:
             stop = f"kill $(cat {PEER}/pid) && timeout 20 tail --pid=$(cat {PEER}/pid) -f /dev/null"
             LAB.run("primary", "sh", "-c", stop)
-        pairs = [package / ours for ours, package in zip(rates["ours"], rates["package"], strict=True)]
-        ratio, error = statistics.mean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
+        pairs = [math.log(package / ours) for ours, package in zip(rates["ours"], rates["package"], strict=True)]
+        ratio = math.exp(statistics.mean(pairs))
+        error = ratio * statistics.stdev(pairs) / len(pairs) ** 0.5
         at_most(ratio - 2 * error, 1 / QUERIES_LIMIT)  # the package is the faster one, and not by chance
         figures[kind] = {who: round(statistics.median(each)) for who, each in rates.items()}
         figures[kind] |= {"package / ours": round(ratio, 3), "standard error": round(error, 3)}
