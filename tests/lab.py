@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
+# Who holds this lock on a host asks its resolver something: one that forgets all meanwhile answers SERVFAIL.
+ASKING = "/run/asking"
 
 
 class Lab:
@@ -80,9 +82,9 @@ class Lab:
         self.playbook("lab/create.yml")
 
     def forget(self) -> None:
-        """Take from the resolvers what they remember of others, as time does."""
+        """Take from the resolvers what they remember of others, as time does, between two questions."""
         for host in ("internet", "primary", "secondary"):  # which ask the first one
-            self.run(host, "rndc", "flush")
+            self.run(host, "flock", ASKING, "rndc", "flush")
 
     def serial(self, server: int, zone: str = "st.um") -> int | None:
         """Return the serial of a zone that a server serves to the client."""

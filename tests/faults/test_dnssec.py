@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import Lab, changed, wait_until
+from lab import ASKING, Lab, changed, wait_until
 
 RUN = ("playbooks/dns.yml", "-l", "primary")
 SERVERS = (135, 137)
@@ -120,7 +120,7 @@ def serials_only_rise(lab: Lab, zone: str = ZONE) -> Iterator[None]:
 def question(name: str) -> str:
     """Return a command that asks a validating resolver out there which has forgotten everything."""
     return (
-        f"rndc flush; dig +dnssec +noall +comments +time=8 +tries=1 @127.0.0.1 {name} A"
+        f"{{ flock 9; rndc flush; dig +dnssec +noall +comments +time=8 +tries=1 @127.0.0.1 {name} A; }} 9>{ASKING}"
         " | sed -nE 's/.*(status: [A-Z]+).*/\\1/p; s/.*flags: ([a-z ]+); QUERY.*(ANSWER: [0-9]+).*/\\1 \\2/p'"
         " | paste -sd' '"
     )
