@@ -69,7 +69,7 @@ lint: environment ## check style and syntax
 
 .PHONY: unit
 unit: environment ## run the unit tests
-	$(phase) "Unit tests" pytest --quiet
+	$(phase) "Unit tests" pytest --quiet --numprocesses auto --dist loadgroup
 
 .PHONY: molecule
 molecule: engine ## run the Molecule scenarios

@@ -187,6 +187,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.C
         return dict(zip(WRONG, threads.map(run, (settings for settings, _ in WRONG.values())), strict=True))
 
 
+@pytest.mark.xdist_group("settings")  # the runs are made once, not by each of pytest's processes
 @pytest.mark.parametrize("kind", WRONG)
 def test_wrong_settings(outcomes: dict[str, subprocess.CompletedProcess], kind: str) -> None:
     outcome, words = outcomes[kind], WRONG[kind][1]
