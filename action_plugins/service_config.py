@@ -1,7 +1,12 @@
-"""The controller's half of service_config: check the arguments, render the templates, run the module once."""
+"""The controller's half of service_config: check the arguments, render the templates, run the module where needed.
+
+A glance at the host by a shell, without Python, takes a fraction of the time that the module does. Where it shows
+beyond doubt that the module would change nothing, that is the result. In any other case the module looks for itself.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from typing import Any
@@ -40,6 +45,64 @@ ARGUMENTS = {
     "probe_timeout": {"type": "float", "default": 10},
     "state_dir": {"type": "path", "default": "/var/lib/service_config"},
 }
+# What a shell takes as it is, and expands as the module does.
+PLAIN = re.compile(r"[A-Za-z0-9_./@%+=:,*?-]+")
+BETWEEN = "\n--\n"
+LIST = 'for path in {}; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done'
+RUNS = {"ActiveState=active", "UnitFileState=enabled"}
+
+
+def glance(arguments: dict[str, Any]) -> str | None:
+    """Return a script that prints what `is_as_wanted` needs and fails where something is missing; None if none can."""
+    files = [file["path"] for file in arguments["files"]]
+    going, kept = [*arguments["absent"], *arguments["discard"]], arguments["keep"]
+    folder = f"{arguments['state_dir']}/{arguments['name']}"
+    words = [*files, *going, *kept, folder, arguments["unit"] or "-"]
+    if not all(map(PLAIN.fullmatch, words)) or any("*" in path or "?" in path for path in files):
+        return None
+    parts = [
+        f"stat -c '%F|%U|%u|%G|%g|%a' {' '.join(files)}" if files else "",
+        f"sha256sum {' '.join(files)}" if files else "",
+        LIST.format(" ".join(going)) if going else "",
+        LIST.format(" ".join(kept)) if going and kept else "",
+        f"systemctl show --property ActiveState,UnitFileState {arguments['unit']}" if arguments["unit"] else "",
+    ]
+    # A run that was killed has left its journal, or what it checked.
+    begin = f"set -e; export LC_ALL=C\n[ -d {folder} ]\nfor path in {folder}/journal.json {folder}/stage.*; do\n"
+    begin += '    if [ -e "$path" ]; then exit 1; fi\ndone\n'
+    return begin + "\necho; echo --\n".join(parts) + "\n"
+
+
+def is_as_wanted(arguments: dict[str, Any], seen: str) -> bool:
+    """Tell whether nothing is to do, by what the script printed."""
+    if seen.count(BETWEEN) != 4:
+        return False
+    attributes, sums, going, kept, unit = (part.split("\n") for part in f"\n{seen}".split(BETWEEN))
+    attributes, sums, unit = ([line for line in lines if line] for lines in (attributes, sums, unit))
+    files = arguments["files"]
+    if len(attributes) != len(files) or len(sums) != len(files):
+        return False
+    if not all(map(is_file_as_wanted, files, attributes, sums)):
+        return False
+    if {*filter(None, going)} - {*kept, *(file["path"] for file in files)}:
+        return False
+    return not arguments["unit"] or {*unit} == RUNS
+
+
+def is_file_as_wanted(file: dict[str, Any], attributes: str, checksum: str) -> bool:
+    """Tell whether a file is what it should be, by its line of stat(1) and its line of sha256sum(1)."""
+    kind, owner, uid, group, gid, mode = attributes.split("|")
+    if kind not in ("regular file", "regular empty file"):
+        return False
+    if file["initial"]:
+        return True
+    text = file.get("content") or file.get("secret_content") or ""
+    return (
+        file["owner"] == (uid if file["owner"].isdigit() else owner)
+        and file["group"] == (gid if file["group"].isdigit() else group)
+        and file["mode"] == mode.zfill(4)
+        and checksum.split()[0] == hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    )
 
 
 class ActionModule(ActionBase):
@@ -52,6 +115,8 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(ARGUMENTS)
         self._check(arguments)
         arguments["files"] = [self._file(file, task_vars) for file in arguments["files"]]
+        if arguments["state"] == "present" and self._glance(arguments):
+            return {"changed": False, "actions": [], "recovered": False} | ({"diff": []} if self._task.diff else {})
         result = self._execute_module(
             module_name="service_config",
             module_args=arguments,
@@ -59,6 +124,14 @@ class ActionModule(ActionBase):
         )
         result.pop("invocation", None)
         return result
+
+    def _glance(self, arguments: dict[str, Any]) -> bool:
+        """Tell whether a glance at the host shows that nothing is to do."""
+        script = glance(arguments) if getattr(self._connection, "has_pipelining", False) else None
+        if script is None:
+            return False
+        seen = self._low_level_execute_command("/bin/sh", in_data=script.encode())
+        return seen["rc"] == 0 and is_as_wanted(arguments, seen["stdout"])
 
     def _check(self, arguments: dict[str, Any]) -> None:
         """Refuse what the module could only misunderstand."""
