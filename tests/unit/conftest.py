@@ -10,7 +10,8 @@ from hypothesis import settings
 # installs the program's folder as it is, so nothing may be left there.
 sys.dont_write_bytecode = True
 TOP = Path(__file__).parents[2]
-FOLDERS = ("filter_plugins", "roles/bind9/filter_plugins", "library", "roles/verify/files/verify", "docs", "lab")
+ROLES = ("roles/bind9/filter_plugins", "roles/openssl_ca/filter_plugins", "roles/verify/files/verify")
+FOLDERS = ("filter_plugins", *ROLES, "library", "docs", "lab")
 sys.path[:0] = [str(TOP / folder) for folder in FOLDERS]
 # A filter that uses another one asks Ansible for it.
 filter_loader.add_directory(str(TOP / "filter_plugins"))

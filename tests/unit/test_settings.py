@@ -135,11 +135,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "Edit bind9_trust_anchors: 'st..um' is not valid as domain",
     ),
     "TLS certificate without a key": (
-        {"bind9_tls_certificate": "/etc/ssl/cert.pem"},
+        {"bind9_tls_key": ""},
         "Edit bind9_tls_key: '' is not valid as path",
     ),
     "TLS key without a certificate": (
-        {"bind9_tls_key": "/etc/ssl/key.pem"},
+        {"bind9_tls_certificate": ""},
         "Edit bind9_tls_certificate: '' is not valid as path",
     ),
     "port below zero": ({"bind9_tls_port": -1}, "bind9_tls_port"),
