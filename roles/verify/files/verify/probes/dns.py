@@ -28,7 +28,7 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from frame import ProbeError, demand
 
-from probes import dns_change, dns_others, dns_secure, dns_transfer
+from probes import dns_change, dns_others, dns_secure, dns_tls, dns_transfer
 from probes.dns_base import (
     REFUSALS,
     Endpoint,
@@ -101,6 +101,8 @@ def inside(network: Network) -> Pairs:
             yield f"{to}: AXFR refused with a wrong key", partial(wrong_key_refused, to, network)
         yield f"{to}: AXFR refused without a key", partial(no_key_refused, to, network.served)
     yield from _updates(tcp[0], network)
+    if network.tls:
+        yield from dns_tls.probes(network)
     for zone in [*network.zones, *network.dynamic]:
         yield f"SOA {zone}: the same everywhere", partial(soa_same, udp, zone)
     for zone in network.zones:

@@ -250,6 +250,7 @@ class Network:
         self.roots = settings.get("root_servers", [])
         self.blocked = [dns.name.from_text(name) for name in settings.get("blocked", [])]
         self.closed_ports = settings.get("closed_ports", [])
+        self.tls = settings.get("tls")
 
     def _read_zones(self, settings: dict[str, Any]) -> None:
         """Read our zones, those that updates change, and those that somebody else looks after."""
