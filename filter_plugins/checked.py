@@ -25,10 +25,12 @@ options:
       - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
       - V(path), an absolute path.
       - V(ds), the value of a DS record (RFC 4034 section 5.3), with one space between two of its fields.
+      - V(user), the name of a user or group, as Debian's adduser takes it (adduser.conf(5), NAME_REGEX).
+      - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, count, seconds]
+    choices: [address, network, domain, base64, path, ds, user, ssh_key, count, seconds]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -70,11 +72,14 @@ import dns.exception
 import dns.name
 import dns.rdata
 from ansible.errors import AnsibleFilterError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 
@@ -140,6 +145,22 @@ def check_ds(value: Any) -> None:
         raise ValueError(f"it is not the value of a DS record: {cause}") from cause
 
 
+def check_user(value: Any) -> None:
+    """Refuse what is not the name of a user or group."""
+    if not isinstance(value, str) or not USER.fullmatch(value):
+        raise ValueError("up to 32 small letters, digits, _ and -, the first of them a letter or _, are possible")
+
+
+def check_ssh_key(value: Any) -> None:
+    """Refuse what is not an SSH public key."""
+    if not isinstance(value, str) or "\n" in value.strip():
+        raise ValueError("one line as in a .pub file is possible")
+    try:
+        load_ssh_public_key(value.encode())
+    except (ValueError, UnsupportedAlgorithm) as cause:
+        raise ValueError(f"it is not an SSH public key: {cause}") from cause
+
+
 def check_count(value: Any) -> None:
     """Refuse what cannot be counted."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -159,6 +180,8 @@ KINDS = {
     "base64": check_base64,
     "path": check_path,
     "ds": check_ds,
+    "user": check_user,
+    "ssh_key": check_ssh_key,
     "count": check_count,
     "seconds": check_seconds,
 }

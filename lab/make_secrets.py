@@ -27,7 +27,12 @@ from ansible.vars.manager import VariableManager
 TOP = Path(__file__).resolve().parent.parent
 SHARED = TOP / "group_vars"
 # Each dictionary of secrets, and the variable that has the names of those that it needs.
-NAMES = {"bind9_tsig_secrets": "site_tsig_keys", "openssl_ca_secrets": "site_ca_secrets"}
+NAMES = {
+    "bind9_tsig_secrets": "site_tsig_keys",
+    "openssl_ca_secrets": "site_ca_secrets",
+    "openssh_secrets": "site_ssh_secrets",
+    "accounts_passwords": "site_user_names",
+}
 OCTETS = 32
 HEADER = "# `make secrets` adds what is missing here, and changes nothing. To look at it: ansible-vault view\n"
 

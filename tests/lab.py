@@ -37,6 +37,10 @@ class Lab:
         """Return the name of a host's container."""
         return f"{self.name}-{host}"
 
+    def secrets(self) -> Path:
+        """Return the folder of the lab's secrets."""
+        return Path(self.env["LAB_BUILD"]) / self.name / "secrets"
+
     def popen(self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None) -> subprocess.Popen:
         """Start a playbook, with settings in place of those in group_vars."""
         argv = ["ansible-playbook", "-i", "inventory/lab", playbook, *arguments]

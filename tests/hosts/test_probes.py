@@ -234,6 +234,117 @@ BROKEN: dict[str, Break] = {
     ),
 }
 
+SSHD = "/etc/ssh/sshd_config.d/00-server-for-dummies.conf"
+SSH_RELOAD = "systemctl reload ssh"
+BROKEN |= {
+    "no DNS over TLS": Break("primary", edit(OPTIONS, "/port 853 tls/d"), "client", ["primary ipv? TLS: *"]),
+    "no DNS over HTTPS": Break("primary", edit(OPTIONS, "/port 8443 tls/d"), "client", ["primary ipv? HTTPS: *"]),
+    "a certificate that nobody trusts": Break(
+        "secondary",
+        (
+            "cd /etc/ssl/site && cp -a dns.pem /root/whole && "
+            "openssl req -x509 -key dns.key -subj /CN=x -addext subjectAltName=DNS:ns2.st.um -out dns.pem -days 2 && "
+            "rndc reconfig",
+            "cat /root/whole >/etc/ssl/site/dns.pem && rm /root/whole && rndc reconfig",
+        ),
+        "client",
+        ["secondary ipv? TLS: [!T]*", "secondary ipv? HTTPS: [!T]*"],
+    ),
+    "no remote shell": Break(
+        "primary",
+        ("systemctl stop ssh", "systemctl start ssh"),
+        "client",
+        ["primary ipv?: modern *", "primary ipv?: keys only", "primary: host key *", "user1@st.um: [!a]*"],
+    ),
+    "no remote shell, from outside": Break(
+        "secondary",
+        ("systemctl stop ssh", "systemctl start ssh"),
+        "internet",
+        ["secondary ipv?: modern *", "secondary ipv?: keys only"],
+    ),
+    "a key exchange that is worn out": Break(
+        "primary",
+        edit(SSHD, "s/^KexAlgorithms .*/&,diffie-hellman-group14-sha1/", SSH_RELOAD),
+        "client",
+        ["primary ipv?: modern *"],
+    ),
+    "no post-quantum key exchange": Break(
+        "secondary",
+        edit(SSHD, "s/^KexAlgorithms .*/KexAlgorithms curve25519-sha256/", SSH_RELOAD),
+        "internet",
+        ["secondary ipv?: modern *"],
+    ),
+    "passwords accepted": Break(
+        "primary",
+        edit(SSHD, "s/^PasswordAuthentication no/PasswordAuthentication yes/", SSH_RELOAD),
+        "internet",
+        ["primary ipv?: keys only"],
+    ),
+    "a host without its certificate": Break(
+        "primary",
+        edit(SSHD, "/^HostCertificate/d", SSH_RELOAD),
+        "client",
+        ["primary: host key *", "user1@st.um: no question, *", "user1@st.um: sftp"],
+    ),
+    "users whom nobody vouches for": Break(
+        "primary",
+        edit(SSHD, "/^TrustedUserCAKeys/d", SSH_RELOAD),
+        "client",
+        ["user1@st.um: no question, *", "user1@st.um: sftp"],
+    ),
+    "a home without a Maildir": Break(
+        "primary",
+        ("mv /home/user1/Maildir /home/user1/gone", "mv /home/user1/gone /home/user1/Maildir"),
+        "client",
+        ["user1@st.um: no question, *"],
+    ),
+    "no file transfer": Break(
+        "primary",
+        edit("/etc/ssh/sshd_config", "/^Subsystem/d", SSH_RELOAD),
+        "client",
+        ["user1@st.um: sftp"],
+    ),
+    "a door without a lock": Break(
+        "primary",
+        both(
+            edit(
+                SSHD, "s/^PasswordAuthentication no/PasswordAuthentication yes\\nPermitEmptyPasswords yes/", SSH_RELOAD
+            ),
+            edit("/etc/shadow", "s/^user1:[^:]*:/user1::/", "true"),
+        ),
+        "client",
+        ["user1@st.um: refused without a key"],
+    ),
+    "a user's key that is good for root": Break(
+        "primary",
+        edit(
+            SSHD,
+            "s/^TrustedUserCAKeys.*/&\\nAuthorizedPrincipalsCommand \\/bin\\/echo user1\\n"
+            "AuthorizedPrincipalsCommandUser nobody/",
+            SSH_RELOAD,
+        ),
+        "client",
+        ["user1@st.um: refused as somebody else"],
+    ),
+    "a client that believes any host": Break(
+        "client",
+        edit(
+            "/etc/ssh/ssh_config.d/server-for-dummies.conf",
+            "s/StrictHostKeyChecking yes/StrictHostKeyChecking no/",
+            "true",
+        ),
+        "client",
+        ["user1@st.um: a wrong host key refused"],
+    ),
+    "the fingerprint of another key": Break(
+        "primary",
+        edit_zone("st.um", "s/^(st.um. [0-9]+ IN SSHFP 4 2 )[0-9a-f]{8}/\\100000000/"),
+        "internet",
+        ["st.um: host key believed by its SSHFP record"],
+        cached=True,
+    ),
+}
+
 
 @contextmanager
 def broken(lab: Lab, what: Break) -> Iterator[None]:
@@ -255,6 +366,7 @@ def test_all_is_well(lab: Lab, host: str) -> None:
     assert [name for name, result in results.items() if not result["ok"]] == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_break_is_noticed(lab: Lab, what: str) -> None:
     where, patterns = BROKEN[what].where, BROKEN[what].patterns

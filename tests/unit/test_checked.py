@@ -3,6 +3,7 @@ from ansible.errors import AnsibleFilterError
 from checked import KINDS, checked
 
 KEY = "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvbmx5LCAzMiBvY3Q="
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDqJsKzqNwvQBGYgoMKhHH4vJE+kV8kCuQ8WHQ0OXJ+9"
 LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters
 
 RIGHT = [
@@ -30,6 +31,11 @@ RIGHT = [
     ("ds", f"1 13 2 {'ab' * 32}"),
     ("ds", f"20326 8 2 {'AB ' * 31}cd"),
     ("ds", f"65535 8 1 {'ab' * 20}"),
+    ("user", "user1"),
+    ("user", "_x-9"),
+    ("user", "a" * 32),
+    ("ssh_key", SSH_KEY),
+    ("ssh_key", f"{SSH_KEY} user1@client\n"),
     ("count", 0),
     ("count", 2**40),
     ("seconds", 1),
@@ -95,6 +101,15 @@ WRONG = [
     ("ds", f"65536 13 2 {'ab' * 32}", "it is not the value of a DS record: "),
     ("ds", f"1 256 2 {'ab' * 32}", "it is not the value of a DS record: "),
     ("ds", 5, "key tag, algorithm"),
+    ("user", "User1", "'User1' is not valid as user: up to 32 small letters, digits, _ and -"),
+    ("user", "1user", "the first of them a letter or _"),
+    ("user", "a" * 33, "up to 32"),
+    ("user", "a b", "up to 32"),
+    ("user", 7, "up to 32"),
+    ("ssh_key", "ssh-ed25519 AAAA", "is not valid as ssh_key: it is not an SSH public key"),
+    ("ssh_key", f"no-pty {SSH_KEY}", "it is not an SSH public key"),
+    ("ssh_key", f"{SSH_KEY}\n{SSH_KEY}", "one line as in a .pub file is possible"),
+    ("ssh_key", None, "one line"),
     ("count", -1, "-1 is not valid as count: an integer from 0 on is possible"),
     ("count", 1.0, "an integer from 0 on is possible"),
     ("count", "1", "an integer from 0 on is possible"),
@@ -135,4 +150,7 @@ def test_a_secret_is_not_repeated(secret):
 def test_refuses_an_unknown_kind():
     with pytest.raises(AnsibleFilterError) as error:
         checked("192.0.2.1", "ip", "some_variable")
-    assert str(error.value) == "checked: 'ip' is not one of address, network, domain, base64, path, ds, count, seconds"
+    assert (
+        str(error.value)
+        == "checked: 'ip' is not one of address, network, domain, base64, path, ds, user, ssh_key, count, seconds"
+    )

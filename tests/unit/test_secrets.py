@@ -115,7 +115,7 @@ def test_another_password_is_refused(made: Mine) -> None:
     ("content", "message"),
     [
         (f"{VARIABLE}: {{secondary: plain}}\n", "is not encrypted"),
-        (None, f"must hold {VARIABLE}, openssl_ca_secrets as dictionaries"),
+        (None, f"must hold {VARIABLE}, openssl_ca_secrets, "),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be_is_left_alone(mine: Mine, content: str | None, message: str) -> None:

@@ -165,6 +165,25 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "key missing": ({"bind9_tsig_secrets": {}}, "bind9_tsig_secrets"),
     "resolver without an address": ({"resolver_nameservers": ["ns1"]}, "resolver_nameservers: 'ns1'"),
     "search domain that is none": ({"resolver_search": ["-st.um"]}, "resolver_search"),
+    "user with a name that none has": (
+        {"site_users": [{"name": "Eve!"}], "accounts_passwords": {"Eve!": "x"}},
+        "Edit accounts_users: 'Eve!' is not valid as user",
+    ),
+    "user without a password": ({"accounts_passwords": {}}, "Edit accounts_passwords: no password for user1, user2"),
+    "user with an unknown key": (
+        {"site_users": [{"name": "user1", "home": "/x"}]},
+        "home. Supported parameters include",
+    ),
+    "user who is to be deleted": ({"accounts_deleted": ["user1"]}, "in both of them: user1"),
+    "SSH key that is none": (
+        {"openssh_revoked_keys": ["ssh-ed25519 AAAA"]},
+        "Edit openssh_revoked_keys: 'ssh-ed25519 AAAA' is not valid as ssh_key",
+    ),
+    "network for passwords that is none": (
+        {"openssh_password_networks": ["172.16.22.0"]},
+        "Edit openssh_password_networks: '172.16.22.0' is not valid as network",
+    ),
+    "root login by password": ({"openssh_root_login": "yes"}, "value of openssh_root_login must be one of"),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 

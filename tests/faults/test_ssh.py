@@ -1,0 +1,47 @@
+"""A change that locks the controller out is undone by the host itself."""
+
+import re
+import time
+
+import pytest
+
+from lab import Lab, changed, wait_until
+
+RUN = "playbooks/ssh.yml"
+SECONDS = 15
+
+
+def state(lab: Lab, host: str) -> str:
+    return lab.run(host, "sh", "-c", "find /etc/ssh -type f | sort | xargs sha256sum; sshd -T")
+
+
+# On both releases.
+@pytest.mark.parametrize("host", ["primary", "secondary"])
+def test_a_lock_out_is_undone_by_the_host(lab: Lab, host: str) -> None:
+    before = state(lab, host)
+    settings = {"openssh_options": {"DenyUsers": "root"}, "openssh_undo_seconds": SECONDS}
+    began = time.monotonic()
+    output = lab.playbook(RUN, "-l", host, settings=settings, fails=True)
+    told = re.sub(r"\s+", " ", output)
+    assert f"After this change {host} lets nobody in" in told
+    assert f"It undoes the change by itself, {SECONDS} s after it was made" in told
+    # Nobody is let in meanwhile, and then everybody again, without anybody's help.
+    assert "UNREACHABLE" in lab.playbook(RUN, "-l", host, fails=True)
+    assert state(lab, host) != before
+    wait_until(lambda: state(lab, host) == before, SECONDS)
+    assert time.monotonic() - began < 2 * SECONDS
+    assert changed(lab.playbook("site.yml", "-l", host, "--tags", "ssh")) == 0
+    assert "DenyUsers" in lab.run(host, "cat", "/etc/ssh.undone/sshd_config.d/00-server-for-dummies.conf")
+    lab.run(host, "rm", "-r", "/etc/ssh.undone")
+
+
+def test_a_run_that_is_killed_after_the_change_leaves_nobody_locked_out(lab: Lab) -> None:
+    before = state(lab, "primary")
+    settings = {"openssh_options": {"DenyUsers": "root"}, "openssh_undo_seconds": SECONDS}
+    run = lab.popen(RUN, "-l", "primary", settings=settings)
+    wait_until(lambda: "denyusers root" in lab.run("primary", "sshd", "-T"), 60)
+    run.kill()
+    run.communicate()
+    wait_until(lambda: state(lab, "primary") == before, 2 * SECONDS)
+    assert changed(lab.playbook("site.yml", "-l", "primary", "--tags", "ssh")) == 0
+    lab.run("primary", "rm", "-r", "/etc/ssh.undone")
