@@ -21,6 +21,7 @@ FILE = {
     "path": {"type": "str", "required": True},
     "template": {"type": "str"},
     "content": {"type": "raw"},
+    "link": {"type": "str"},
     "vars": {"type": "dict", "default": {}},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
@@ -54,11 +55,12 @@ RUNS = {"ActiveState=active", "UnitFileState=enabled"}
 
 def glance(arguments: dict[str, Any]) -> str | None:
     """Return a script that prints what `is_as_wanted` needs and fails where something is missing; None if none can."""
-    files = [file["path"] for file in arguments["files"]]
+    files = [file["path"] for file in arguments["files"] if not file["link"]]
+    links = [file["path"] for file in arguments["files"] if file["link"]]
     going, kept = [*arguments["absent"], *arguments["discard"]], arguments["keep"]
     folder = f"{arguments['state_dir']}/{arguments['name']}"
-    words = [*files, *going, *kept, folder, arguments["unit"] or "-"]
-    if not all(map(PLAIN.fullmatch, words)) or any("*" in path or "?" in path for path in files):
+    words = [*files, *links, *going, *kept, folder, arguments["unit"] or "-"]
+    if not all(map(PLAIN.fullmatch, words)) or any("*" in path or "?" in path for path in [*files, *links]):
         return None
     parts = [
         f"stat -c '%F|%U|%u|%G|%g|%a' {' '.join(files)}" if files else "",
@@ -66,6 +68,7 @@ def glance(arguments: dict[str, Any]) -> str | None:
         LIST.format(" ".join(going)) if going else "",
         LIST.format(" ".join(kept)) if going and kept else "",
         f"systemctl show --property ActiveState,UnitFileState {arguments['unit']}" if arguments["unit"] else "",
+        f"readlink {' '.join(links)}; stat -c '%u|%g' {' '.join(links)}" if links else "",
     ]
     # A run that was killed has left its journal, or what it checked.
     begin = f"set -e; export LC_ALL=C\n[ -d {folder} ]\nfor path in {folder}/journal.json {folder}/stage.*; do\n"
@@ -75,18 +78,19 @@ def glance(arguments: dict[str, Any]) -> str | None:
 
 def is_as_wanted(arguments: dict[str, Any], seen: str) -> bool:
     """Tell whether nothing is to do, by what the script printed."""
-    if seen.count(BETWEEN) != 4:
+    if seen.count(BETWEEN) != 5:
         return False
-    attributes, sums, going, kept, unit = (part.split("\n") for part in f"\n{seen}".split(BETWEEN))
-    attributes, sums, unit = ([line for line in lines if line] for lines in (attributes, sums, unit))
-    files = arguments["files"]
+    attributes, sums, going, kept, unit, links = (part.split("\n") for part in f"\n{seen}".split(BETWEEN))
+    attributes, sums, unit, links = ([line for line in lines if line] for lines in (attributes, sums, unit, links))
+    files = [file for file in arguments["files"] if not file["link"]]
+    targets = [file["link"] for file in arguments["files"] if file["link"]]
     if len(attributes) != len(files) or len(sums) != len(files):
         return False
     if not all(map(is_file_as_wanted, files, attributes, sums)):
         return False
-    if {*filter(None, going)} - {*kept, *(file["path"] for file in files)}:
+    if {*filter(None, going)} - {*kept, *(file["path"] for file in arguments["files"])}:
         return False
-    return not arguments["unit"] or {*unit} == RUNS
+    return links == targets + ["0|0"] * len(targets) and (not arguments["unit"] or {*unit} == RUNS)
 
 
 def is_file_as_wanted(file: dict[str, Any], attributes: str, checksum: str) -> bool:
@@ -164,18 +168,22 @@ class ActionModule(ActionBase):
     def _file(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return what the module is to know of a file."""
         path, mode, content = file["path"], file["mode"], file["content"]
-        if (file["template"] is None) == (content is None):
-            given = "neither" if content is None else "both"
-            raise AnsibleActionFail(f"{path}: exactly one of template and content is needed, {given} given")
+        given = [what for what in ("template", "content", "link") if file[what] is not None]
+        if len(given) != 1:
+            words = " and ".join(given) or "none"
+            raise AnsibleActionFail(f"{path}: exactly one of template, content and link is needed, {words} given")
         if not isinstance(mode, str) or not re.fullmatch(r"[0-7]{3,4}", mode):
             raise AnsibleActionFail(f"{path}: mode is {mode!r}; it must be three or four octal digits in quotes")
         if content is not None and not isinstance(content, str):
             raise AnsibleActionFail(f"{path}: content is a {type(content).__name__}; it must be a string")
-        if content is None:
+        if file["link"] is not None and not re.fullmatch(r"[^\n]+", file["link"]):
+            raise AnsibleActionFail(f"{path}: link is {file['link']!r}; it must be a path")
+        if file["template"] is not None:
             content = self._render(file, task_vars)
         return {
             "path": path,
             "secret_content" if file["secret"] else "content": content,
+            "link": file["link"],
             "owner": file["owner"],
             "group": file["group"],
             "mode": mode.zfill(4),

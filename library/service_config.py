@@ -50,10 +50,13 @@ options:
       template:
         description:
           - A template, looked up and rendered on the controller as M(ansible.builtin.template) does.
-          - Exactly one of O(files[].template) and O(files[].content) is required.
+          - Exactly one of O(files[].template), O(files[].content) and O(files[].link) is required.
         type: str
       content:
         description: The text of the file.
+        type: str
+      link:
+        description: What the path points to, as a symbolic link of root's. It need not exist.
         type: str
       vars:
         description: Variables for this template only.
@@ -495,6 +498,9 @@ class Transaction:
             if path in wanted:
                 raise ServiceError(f"{file['path']} is given twice: it is {path} by another name")
             self.files[path] = file
+            if file["link"]:
+                wanted[path] = State("link", file["link"])
+                continue
             data = file["content"] or file["secret_content"] or ""
             uid = self.number(path, "user", pwd.getpwnam, file["owner"])
             gid = self.number(path, "group", grp.getgrnam, file["group"])
@@ -736,7 +742,9 @@ class Transaction:
 def main() -> None:
     """Run as an Ansible module; the action plugin has checked the arguments and filled in their defaults."""
     text, words, flag = {"type": "str"}, {"type": "list", "elements": "str"}, {"no_log": False}
-    file = dict.fromkeys(("path", "owner", "group", "mode"), text) | dict.fromkeys(("content", "undo"), text | flag)
+    file = dict.fromkeys(("path", "link", "owner", "group", "mode"), text) | dict.fromkeys(
+        ("content", "undo"), text | flag
+    )
     file |= {"secret_content": text | {"no_log": True}, "initial": {"type": "bool"}, "reload": words, "stale": words}
     spec = dict.fromkeys(("name", "state", "unit", "state_dir"), text)
     spec |= dict.fromkeys(("absent", "discard", "keep", "check", "reload", "probe"), words)

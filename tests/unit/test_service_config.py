@@ -75,7 +75,7 @@ class Service:
     def file(self, name="main.conf", content="new\n", *, secret=False, **options):
         mine = {"path": f"{self.etc}/{name}", "owner": str(os.geteuid()), "group": str(os.getegid()), "mode": "0644"}
         text = {"content": None if secret else content, "secret_content": content if secret else None}
-        return mine | text | {"reload": None, "initial": False, "undo": None, "stale": []} | options
+        return mine | text | {"link": None, "reload": None, "initial": False, "undo": None, "stale": []} | options
 
     def transaction(self, *files, check_mode=False, diff=False, **params):
         defaults = {
@@ -381,6 +381,22 @@ def test_a_link_is_replaced_by_a_file_and_comes_back(service):
     service.run(service.file())
     assert look(f"{service.etc}/main.conf").kind == "file"
     assert (service.etc / "target").read_text() == "old\n"
+
+
+def test_a_link_is_made_changed_undone_and_left_alone(service):
+    on = service.file("on.conf", None, link="../etc/main.conf")
+    assert service.run(on)["actions"][0] == f"created {service.etc}/on.conf"
+    assert os.readlink(service.etc / "on.conf") == "../etc/main.conf"
+    assert not service.run(on)["changed"]
+    before = service.snapshot()
+    assert "The old configuration is in force again" in service.fail(
+        service.file("on.conf", None, link="elsewhere"), service.file(content="MUTE\n")
+    )
+    assert service.snapshot() == before
+    service.run(service.file("on.conf", None, link="elsewhere"))
+    assert os.readlink(service.etc / "on.conf") == "elsewhere"
+    service.run(state="original")
+    assert not (service.etc / "on.conf").is_symlink()
 
 
 def test_links_to_directories_are_followed(service):

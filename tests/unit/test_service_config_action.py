@@ -67,8 +67,13 @@ def file(**options):
         ({"state_dir": "x"}, "'x' is not an absolute path"),
         ({"files": [{"content": "x"}]}, "missing required arguments: path found in files"),
         (file(conntent="x"), "module: files.conntent. Supported parameters include: content, group, initial,"),
-        (file(template="x.j2"), "/etc/x: exactly one of template and content is needed, both given"),
-        (file(content=None), "/etc/x: exactly one of template and content is needed, neither given"),
+        (
+            file(template="x.j2"),
+            "/etc/x: exactly one of template, content and link is needed, template and content given",
+        ),
+        (file(content=None), "/etc/x: exactly one of template, content and link is needed, none given"),
+        (file(link="y"), "/etc/x: exactly one of template, content and link is needed, content and link given"),
+        (file(content=None, link=""), "/etc/x: link is ''; it must be a path"),
         (file(content={"a": 1}), "/etc/x: content is a dict; it must be a string"),
         (file(path="etc/x"), "'etc/x' is not an absolute path"),
         (file(path="/etc/"), "'/etc/' is not an absolute path, without a / at the end"),
@@ -104,7 +109,7 @@ def test_what_the_module_gets(monkeypatch):
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
     ACTION.ActionModule(task, connection, None, None, None).run(task_vars={})
     (arguments,) = given
-    common = {"owner": "root", "group": "root", "reload": None}
+    common = {"owner": "root", "group": "root", "reload": None, "link": None}
     assert arguments == {
         "name": "demo",
         "state": "present",

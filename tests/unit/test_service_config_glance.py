@@ -39,7 +39,7 @@ def host(tmp_path, monkeypatch):
         "stale": [],
         "reload": None,
     }
-    none = {"content": None, "secret_content": None}
+    none = {"content": None, "secret_content": None, "link": None}
     arguments = {
         "name": "demo",
         "state": "present",
@@ -49,6 +49,8 @@ def host(tmp_path, monkeypatch):
             file | none | {"path": f"{etc}/secret", "secret_content": "S", "mode": "0600", "owner": "0"},
             file | none | {"path": f"{etc}/empty", "content": ""},
             file | none | {"path": f"{etc}/first", "content": "begins so", "initial": True},
+            file | none | {"path": f"{etc}/on", "link": "../etc/a"},
+            file | none | {"path": f"{etc}/off", "link": "nowhere"},
         ],
         "absent": [f"{etc}/*.zone", f"{etc}/old"],
         "discard": [f"{etc}/*.jnl"],
@@ -65,6 +67,8 @@ def host(tmp_path, monkeypatch):
     ):
         (etc / name).write_text(text)
         (etc / name).chmod(mode)
+    (etc / "on").symlink_to("../etc/a")
+    (etc / "off").symlink_to("nowhere")
     for name in ("kept.zone", "kept.jnl", ".hidden.zone", "other"):
         (etc / name).write_text("x")
     (tmp_path / "state" / "demo").mkdir(parents=True)
@@ -115,6 +119,11 @@ CHANGES = {
     "missing": lambda etc: (etc / "a").unlink(),
     "missing first": lambda etc: (etc / "first").unlink(),
     "link": link,
+    "where a link points": lambda etc: (etc / "off").unlink() or (etc / "off").symlink_to("elsewhere"),
+    "a link to the same text": lambda etc: (etc / "on").unlink() or (etc / "on").symlink_to(etc / "a"),
+    "a link's owner": lambda etc: os.lchown(etc / "on", 1, 0),
+    "a link that is missing": lambda etc: (etc / "on").unlink(),
+    "a file in a link's place": lambda etc: (etc / "on").unlink() or (etc / "on").write_text("A\n"),
     "not empty": lambda etc: (etc / "empty").write_text("x"),
     "to be absent": lambda etc: (etc / "new.zone").write_text("x"),
     "to be absent by name": lambda etc: (etc / "old").write_text("x"),
@@ -157,7 +166,7 @@ def test_no_shell_sees_a_path_that_means_something_to_it(host, path):
     assert ACTION.glance(arguments) is None
 
 
-@pytest.mark.parametrize("seen", ["", "x", "\n--\n" * 4, "\n--\n" * 5])
+@pytest.mark.parametrize("seen", ["", "x", "\n--\n" * 4, "\n--\n" * 5, "\n--\n" * 6])
 def test_what_is_not_understood_is_in_doubt(host, seen):
     arguments, _, _ = host
     assert not ACTION.is_as_wanted(arguments, seen)
