@@ -47,6 +47,10 @@ verify: ## probe the running lab: a table, build/verify.json and build/verify.ht
 	$(phase) "Probes" sh -c 'ansible-playbook playbooks/verify.yml >build/verify.log 2>&1 || test -e build/verify.json || { cat build/verify.log; exit 1; }'
 	@lab/report.py build/verify.json --html build/verify.html
 
+.PHONY: pictures
+pictures: ## take pictures of the running lab's web pages, with a browser on its client: build/www1.png ...
+	$(phase) "Pictures" ansible-playbook lab/pictures.yml
+
 .PHONY: lab-down
 lab-down: ## remove the lab
 	@if docker info >/dev/null 2>&1; then ansible-playbook lab/destroy.yml; fi

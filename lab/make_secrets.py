@@ -32,6 +32,7 @@ NAMES = {
     "openssl_ca_secrets": "site_ca_secrets",
     "openssh_secrets": "site_ssh_secrets",
     "accounts_passwords": "site_user_names",
+    "apache_secrets": "site_web_secrets",
 }
 OCTETS = 32
 HEADER = "# `make secrets` adds what is missing here, and changes nothing. To look at it: ansible-vault view\n"

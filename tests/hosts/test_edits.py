@@ -4,7 +4,7 @@ from lab import Lab, changed
 
 EDITED = {
     "site_records": [
-        {"name": ["smtp", "www"], "type": "CNAME", "value": "@"},
+        {"name": ["smtp", "w"], "type": "CNAME", "value": "@"},
         {"name": "@", "type": "MX", "value": "20 @"},
         {"name": "new", "type": "TXT", "value": "hello"},
     ]

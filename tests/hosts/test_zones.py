@@ -9,7 +9,7 @@ DNS = ("playbooks/dns.yml", "-l", "primary")
 ADDED = {
     "site_zones": [{"name": "st2.um", "records": [{"name": "www", "type": "A", "value": "192.0.2.4"}]}],
     "site_records": [
-        {"name": ["smtp", "www", "www1", "www2", "www3"], "type": "CNAME", "value": "@"},
+        {"name": "smtp", "type": "CNAME", "value": "@"},
         {"name": "@", "type": "MX", "value": "20 @"},
         {"name": "new", "type": "TXT", "value": "hello"},
     ],

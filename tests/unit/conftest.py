@@ -10,8 +10,8 @@ from hypothesis import settings
 # installs the program's folder as it is, so nothing may be left there.
 sys.dont_write_bytecode = True
 TOP = Path(__file__).parents[2]
-ROLES = ("roles/bind9/filter_plugins", "roles/openssl_ca/filter_plugins", "roles/verify/files/verify")
-FOLDERS = ("filter_plugins", *ROLES, "library", "docs", "lab")
+ROLES = sorted(str(path.relative_to(TOP)) for path in TOP.glob("roles/*/filter_plugins"))
+FOLDERS = ("filter_plugins", *ROLES, "roles/verify/files/verify", "library", "docs", "lab")
 sys.path[:0] = [str(TOP / folder) for folder in FOLDERS]
 # A filter that uses another one asks Ansible for it.
 filter_loader.add_directory(str(TOP / "filter_plugins"))

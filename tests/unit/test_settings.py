@@ -26,14 +26,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "misspelled variable": ({"bind9_forwarder": ["192.0.2.1"]}, "bind9_forwarder is not a variable of role bind9; is"),
     "prefix that gives no address": ({"site_ipv4_prefix": "172.16"}, "Edit host_ipv4 of host primary"),
     "record with a wrong address": (
-        {"site_records": [{"name": "www", "type": "A", "value": "172.16.22.999"}]},
-        "site_records: zone st.um. has 1 error: record 9 (www A 172.16.22.999)",
+        {"site_records": [{"name": "w", "type": "A", "value": "172.16.22.999"}]},
+        "site_records: zone st.um. has 1 error: record 9 (w A 172.16.22.999)",
     ),
     "address of a host": ({"host_ipv4": "172.16.22"}, "host_ipv4"),
-    "record of an unknown type": ({"site_records": [{"name": "www", "type": "AAA", "value": "x"}]}, "site_records"),
-    "record without a value": ({"site_records": [{"name": "www", "type": "A"}]}, "site_records"),
+    "record of an unknown type": ({"site_records": [{"name": "w", "type": "AAA", "value": "x"}]}, "site_records"),
+    "record without a value": ({"site_records": [{"name": "w", "type": "A"}]}, "site_records"),
     "record with an unknown key": (
-        {"site_records": [{"name": "www", "type": "A", "value": "192.0.2.1", "tll": 5}]},
+        {"site_records": [{"name": "w", "type": "A", "value": "192.0.2.1", "tll": 5}]},
         "site_records",
     ),
     "alias beside other data": ({"site_records": [{"name": "ns1", "type": "CNAME", "value": "@"}]}, "site_records"),
@@ -184,6 +184,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "Edit openssh_password_networks: '172.16.22.0' is not valid as network",
     ),
     "root login by password": ({"openssh_root_login": "yes"}, "value of openssh_root_login must be one of"),
+    "virtual host twice": (
+        {"apache_vhosts": [{"name": "a.um"}, {"name": "A.um"}]},
+        "Edit apache_vhosts: twice there: a.um",
+    ),
+    "virtual host for an unknown group": (
+        {"site_web_hosts": [{"name": "a.st.um", "groups": ["staff"]}]},
+        "Edit apache_vhosts or apache_groups: a.st.um is for staff; there are dummies",
+    ),
+    "virtual host with a misspelled key": ({"site_web_hosts": [{"name": "a.st.um", "ssl": True}]}, "ssl. Supported"),
+    "virtual host over TLS of another domain": (
+        {"site_web_hosts": [{"name": "www.example.org", "tls": True}]},
+        "is to be for www.example.org, outside of what the authority may",
+    ),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 

@@ -1,0 +1,43 @@
+import pytest
+from ansible.errors import AnsibleFilterError
+from vhosts_checked import vhosts_checked
+
+GROUPS = {"dummies": ["user1", "user2"]}
+PASSWORDS = {"user1": "x", "user2": "y"}
+
+
+def test_right_ones_come_back_as_they_are():
+    vhosts = [
+        {"name": "www1.st.um", "aliases": ["w.st.um"], "networks": ["172.16.22.0/24"], "groups": ["dummies"]},
+        {"name": "www.example.org"},
+    ]
+    assert vhosts_checked(vhosts, GROUPS, PASSWORDS) == vhosts
+    assert vhosts_checked([], {}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("vhosts", "groups", "passwords", "message"),
+    [
+        ([{"name": "www 1"}], {}, {}, "Edit apache_vhosts: 'www 1' is not valid as domain"),
+        ([{"name": "a.um", "aliases": ["-b.um"]}], {}, {}, "Edit apache_vhosts: '-b.um' is not valid as domain"),
+        ([{"name": "a.um"}, {"name": "b.um", "aliases": ["A.um"]}], {}, {}, "Edit apache_vhosts: twice there: a.um"),
+        (
+            [{"name": "a.um", "networks": ["192.0.2.1/24"]}],
+            {},
+            {},
+            "Edit the networks of a.um in apache_vhosts: '192.0.2.1/24' is not valid as network",
+        ),
+        (
+            [{"name": "a.um", "groups": ["dummies", "x"]}],
+            GROUPS,
+            PASSWORDS,
+            "Edit apache_vhosts or apache_groups: a.um is for x; there are dummies",
+        ),
+        ([{"name": "a.um", "groups": ["x"]}], {}, {}, "a.um is for x; there are no groups"),
+        ([], GROUPS, {"user1": "x"}, "Edit apache_passwords: no password for user2"),
+    ],
+)
+def test_wrong_ones_are_refused(vhosts, groups, passwords, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        vhosts_checked(vhosts, groups, passwords)
+    assert message in str(error.value)
