@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 def probes(settings: dict[str, Any]) -> Pairs:
     """Yield the probes of each virtual host, then those of the server as a whole."""
-    addresses, inside = settings["addresses"], settings["role"] == "inside"
+    addresses, inside, user = settings["addresses"], settings["role"] == "inside", settings.get("user") or {}
     for vhost in settings["vhosts"]:
         name = vhost["name"]
         for address in addresses:
@@ -38,13 +38,14 @@ def probes(settings: dict[str, Any]) -> Pairs:
             if vhost.get("tls"):
                 yield f"{where}: its own page over HTTP/2", partial(over_http2, address, vhost)
             elif vhost.get("networks") and not inside:
-                yield f"{where}: refused from outside", partial(refused, address, vhost, settings["user"])
-            else:
-                yield f"{where}: its own page", partial(page, address, vhost, settings["user"])
+                yield f"{where}: refused from outside", partial(refused, address, vhost, user)
+            elif user or not vhost.get("groups"):
+                yield f"{where}: its own page", partial(page, address, vhost, user)
         address = addresses[0]
         if vhost.get("groups"):
             yield f"{name}: asks for a password", partial(asks, address, name)
-            yield f"{name}: a wrong password refused", partial(wrong_password, address, name, settings["user"])
+            if user:
+                yield f"{name}: a wrong password refused", partial(wrong_password, address, name, user)
         if vhost.get("tls"):
             yield f"{name}: redirect to HTTPS", partial(redirected, address, name)
             for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
@@ -137,7 +138,8 @@ def title(text: str) -> str:
 
 def refused(address: str, vhost: dict[str, Any], user: dict[str, str]) -> str:
     """Demand that the right password is not enough from outside."""
-    answer = ask(address, vhost["name"], headers=credentials(user["name"], user["password"]))
+    headers = credentials(user["name"], user["password"]) if user else {}
+    answer = ask(address, vhost["name"], headers=headers)
     status(answer, 403)
     return "403"
 

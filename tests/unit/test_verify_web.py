@@ -1,0 +1,26 @@
+"""Which probes of the web server there are follows from who asks, and with what."""
+
+import importlib
+from typing import Any
+
+import pytest
+
+web = importlib.import_module("probes.web")
+VHOSTS = [{"name": "www.st.um"}, {"name": "www2.st.um", "groups": ["dummies"], "networks": ["192.0.2.0/24"]}]
+USER = {"name": "user1", "password": "x"}
+
+
+@pytest.mark.parametrize(
+    ("role", "user", "there", "not_there"),
+    [
+        ("inside", USER, {"its own page", "asks for a password", "a wrong password refused"}, {"refused from outside"}),
+        ("inside", {}, {"asks for a password"}, {"its own page", "a wrong password refused"}),
+        ("outside", USER, {"refused from outside", "a wrong password refused"}, {"its own page"}),
+        ("outside", {}, {"refused from outside"}, {"its own page", "a wrong password refused"}),
+    ],
+)
+def test_a_page_for_members(role: str, user: dict[str, Any], there: set[str], not_there: set[str]) -> None:
+    settings = {"role": role, "addresses": ["192.0.2.1", "2001:db8::1"], "vhosts": VHOSTS, "user": user}
+    names = {name.partition(": ")[2] for name, _ in web.probes(settings) if name.startswith("www2.st.um")}
+    assert there <= names
+    assert not not_there & names
