@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -152,12 +153,12 @@ def sftp(user: str, host: str) -> str:
     """Send a file there and get it back."""
     text = os.urandom(32).hex()
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)  # noqa: S103 - the user writes into it
         with open(f"{folder}/there", "w", encoding="ascii") as file:
             file.write(text)
         name = f"probe-{text[:8]}"
         with open(f"{folder}/batch", "w", encoding="ascii") as file:
             file.write(f"put {folder}/there {name}\nget {name} {folder}/back\nrm {name}\n")
+        shutil.chown(folder, user)  # who writes into it
         argv = ["runuser", "-u", user, "--", "sftp", "-q", "-b", f"{folder}/batch"]
         done = run([*argv, "-o", "UserKnownHostsFile=/dev/null", f"{user}@{host}"])
         demand(done.returncode == 0, words(done))
