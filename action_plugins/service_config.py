@@ -6,6 +6,7 @@ beyond doubt that the module would change nothing, that is the result. In any ot
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -21,6 +22,7 @@ FILE = {
     "path": {"type": "str", "required": True},
     "template": {"type": "str"},
     "content": {"type": "raw"},
+    "base64": {"type": "str"},
     "link": {"type": "str"},
     "vars": {"type": "dict", "default": {}},
     "owner": {"type": "str", "default": "root"},
@@ -101,11 +103,12 @@ def is_file_as_wanted(file: dict[str, Any], attributes: str, checksum: str) -> b
     if file["initial"]:
         return True
     text = file.get("content") or file.get("secret_content") or ""
+    data = base64.b64decode(file["base64"]) if file["base64"] else text.encode("utf-8", "surrogateescape")
     return (
         file["owner"] == (uid if file["owner"].isdigit() else owner)
         and file["group"] == (gid if file["group"].isdigit() else group)
         and file["mode"] == mode.zfill(4)
-        and checksum.split()[0] == hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        and checksum.split()[0] == hashlib.sha256(data).hexdigest()
     )
 
 
@@ -168,10 +171,12 @@ class ActionModule(ActionBase):
     def _file(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return what the module is to know of a file."""
         path, mode, content = file["path"], file["mode"], file["content"]
-        given = [what for what in ("template", "content", "link") if file[what] is not None]
+        given = [what for what in ("template", "content", "base64", "link") if file[what] is not None]
         if len(given) != 1:
             words = " and ".join(given) or "none"
-            raise AnsibleActionFail(f"{path}: exactly one of template, content and link is needed, {words} given")
+            raise AnsibleActionFail(
+                f"{path}: exactly one of template, content, base64 and link is needed, {words} given"
+            )
         if not isinstance(mode, str) or not re.fullmatch(r"[0-7]{3,4}", mode):
             raise AnsibleActionFail(f"{path}: mode is {mode!r}; it must be three or four octal digits in quotes")
         if content is not None and not isinstance(content, str):
@@ -180,9 +185,17 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{path}: link is {file['link']!r}; it must be a path")
         if file["template"] is not None:
             content = self._render(file, task_vars)
+        if file["base64"] is not None:
+            if file["secret"]:
+                raise AnsibleActionFail(f"{path}: a secret file is text; base64 is not possible")
+            try:
+                base64.b64decode(file["base64"], validate=True)
+            except ValueError as error:
+                raise AnsibleActionFail(f"{path}: base64 cannot be decoded: {error}") from error
         return {
             "path": path,
             "secret_content" if file["secret"] else "content": content,
+            "base64": file["base64"],
             "link": file["link"],
             "owner": file["owner"],
             "group": file["group"],

@@ -50,10 +50,13 @@ options:
       template:
         description:
           - A template, looked up and rendered on the controller as M(ansible.builtin.template) does.
-          - Exactly one of O(files[].template), O(files[].content) and O(files[].link) is required.
+          - Exactly one of O(files[].template), O(files[].content), O(files[].base64) and O(files[].link) is required.
         type: str
       content:
         description: The text of the file.
+        type: str
+      base64:
+        description: The content of a file that is not text, in base64 (RFC 4648). It cannot be secret.
         type: str
       link:
         description: What the path points to, as a symbolic link of root's. It need not exist.
@@ -224,6 +227,7 @@ diff:
   returned: with --diff
 """
 
+import base64
 import errno
 import fcntl
 import glob
@@ -502,6 +506,8 @@ class Transaction:
                 wanted[path] = State("link", file["link"])
                 continue
             data = file["content"] or file["secret_content"] or ""
+            if file["base64"]:
+                data = base64.b64decode(file["base64"]).decode("utf-8", "surrogateescape")
             uid = self.number(path, "user", pwd.getpwnam, file["owner"])
             gid = self.number(path, "group", grp.getgrnam, file["group"])
             wanted[path] = State("file", data, uid, gid, file["mode"])
@@ -743,7 +749,7 @@ def main() -> None:
     """Run as an Ansible module; the action plugin has checked the arguments and filled in their defaults."""
     text, words, flag = {"type": "str"}, {"type": "list", "elements": "str"}, {"no_log": False}
     file = dict.fromkeys(("path", "link", "owner", "group", "mode"), text) | dict.fromkeys(
-        ("content", "undo"), text | flag
+        ("content", "base64", "undo"), text | flag
     )
     file |= {"secret_content": text | {"no_log": True}, "initial": {"type": "bool"}, "reload": words, "stale": words}
     spec = dict.fromkeys(("name", "state", "unit", "state_dir"), text)

@@ -75,7 +75,12 @@ class Service:
     def file(self, name="main.conf", content="new\n", *, secret=False, **options):
         mine = {"path": f"{self.etc}/{name}", "owner": str(os.geteuid()), "group": str(os.getegid()), "mode": "0644"}
         text = {"content": None if secret else content, "secret_content": content if secret else None}
-        return mine | text | {"link": None, "reload": None, "initial": False, "undo": None, "stale": []} | options
+        return (
+            mine
+            | text
+            | {"base64": None, "link": None, "reload": None, "initial": False, "undo": None, "stale": []}
+            | options
+        )
 
     def transaction(self, *files, check_mode=False, diff=False, **params):
         defaults = {

@@ -1,5 +1,6 @@
 """The task, as Ansible runs it: arguments, templates, check mode, diff, and what of a secret can be seen."""
 
+import base64
 import importlib.util
 import json
 import os
@@ -66,13 +67,17 @@ def file(**options):
         (file(initial="perhaps"), "argument 'initial' is of type str"),
         ({"state_dir": "x"}, "'x' is not an absolute path"),
         ({"files": [{"content": "x"}]}, "missing required arguments: path found in files"),
-        (file(conntent="x"), "module: files.conntent. Supported parameters include: content, group, initial,"),
+        (file(conntent="x"), "module: files.conntent. Supported parameters include: base64, content, group, initial,"),
         (
             file(template="x.j2"),
-            "/etc/x: exactly one of template, content and link is needed, template and content given",
+            "/etc/x: exactly one of template, content, base64 and link is needed, template and content given",
         ),
-        (file(content=None), "/etc/x: exactly one of template, content and link is needed, none given"),
-        (file(link="y"), "/etc/x: exactly one of template, content and link is needed, content and link given"),
+        (file(content=None), "/etc/x: exactly one of template, content, base64 and link is needed, none given"),
+        (file(base64="eA=="), "needed, content and base64 given"),
+        (file(content=None, base64="eA==", secret=True), "/etc/x: a secret file is text; base64 is not possible"),
+        (file(content=None, base64="eA"), "/etc/x: base64 cannot be decoded: Incorrect padding"),
+        (file(content=None, base64="ü"), "/etc/x: base64 cannot be decoded: string argument should contain only ASCII"),
+        (file(link="y"), "/etc/x: exactly one of template, content, base64 and link is needed, content and link given"),
         (file(content=None, link=""), "/etc/x: link is ''; it must be a path"),
         (file(content={"a": 1}), "/etc/x: content is a dict; it must be a string"),
         (file(path="etc/x"), "'etc/x' is not an absolute path"),
@@ -109,7 +114,7 @@ def test_what_the_module_gets(monkeypatch):
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="unused"))
     ACTION.ActionModule(task, connection, None, None, None).run(task_vars={})
     (arguments,) = given
-    common = {"owner": "root", "group": "root", "reload": None, "link": None}
+    common = {"owner": "root", "group": "root", "reload": None, "link": None, "base64": None}
     assert arguments == {
         "name": "demo",
         "state": "present",
@@ -246,6 +251,15 @@ def test_check_then_converge_then_nothing(play):
     output = play.run("--check", "--diff")
     assert "changed=0" in output
     assert "+++" not in output
+
+
+def test_what_is_not_text_arrives_as_it_is(play):
+    octets = bytes(range(256)) * 2
+    entry = {"path": f"{play.live}/octets", "base64": base64.b64encode(octets).decode()}
+    play.task["files"] = [entry | {key: play.task["files"][0][key] for key in ("owner", "group")}]
+    assert "changed=1" in play.run()
+    assert (play.live / "octets").read_bytes() == octets
+    assert "changed=0" in play.run()
 
 
 def test_templates_are_rendered_as_by_the_template_module(play):

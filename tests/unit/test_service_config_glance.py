@@ -39,7 +39,7 @@ def host(tmp_path, monkeypatch):
         "stale": [],
         "reload": None,
     }
-    none = {"content": None, "secret_content": None, "link": None}
+    none = {"content": None, "secret_content": None, "base64": None, "link": None}
     arguments = {
         "name": "demo",
         "state": "present",
