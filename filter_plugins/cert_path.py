@@ -18,13 +18,15 @@ options:
     required: true
   kind:
     description:
-      - V(certificate) is the certificate itself, followed by those of the authorities between it and the root, which is
-        what a server shows its clients.
+      - V(certificate) is the certificate itself, followed by those of its authorities, up to the root, which is what a
+        server shows its clients.
       - V(key) is its private key.
+      - V(pkcs12) is both of these in one file, as programs with windows want it (PKCS#12, RFC 7292).
       - V(root) is the certificate of a root authority that the host trusts.
+      - V(roots) are the certificates of all roots of ours, for who trusts these and nobody else.
       - V(crl) is the list of what authorities have revoked.
     type: str
-    choices: [certificate, key, root, crl]
+    choices: [certificate, key, pkcs12, root, roots, crl]
     default: certificate
 notes:
   - "Refused: a name with other characters, or that begins with a dot; a kind that there is not."
@@ -54,7 +56,9 @@ from ansible.errors import AnsibleFilterError
 PATHS = {
     "certificate": "/etc/ssl/site/{}.pem",
     "key": "/etc/ssl/site/{}.key",
+    "pkcs12": "/etc/ssl/site/{}.p12",
     "root": "/usr/local/share/ca-certificates/{}.crt",
+    "roots": "/etc/ssl/site/{}.roots",
     "crl": "/etc/ssl/site/{}.crl",
 }
 

@@ -11,8 +11,9 @@ description:
     wanted, each with the reasons, for people to read. Nothing is looked at but what is given, so that the answer is the
     same on every controller.
   - A certificate is as wanted when it can be read, its issuer is the one given and has signed it, its subject, names,
-    addresses, type of key and use are as wanted, it is not revoked, and it has more days left than O(renew_before).
-positional: present, issuer, now, renew_before, revoked, domains, networks
+    addresses, type of key, use and list of revoked ones are as wanted, it is not revoked, and it has more days left
+    than O(renew_before).
+positional: present, issuer, now, renew_before, revoked, domains, networks, crl_url
 options:
   _input:
     description: The certificates that are wanted.
@@ -83,6 +84,10 @@ options:
     type: list
     elements: str
     default: []
+  crl_url:
+    description: Where it says that the list of revoked ones is (RFC 5280 section 4.2.1.13). Empty, it says nothing.
+    type: str
+    default: ""
 notes:
   - "Refused: an issuer that is not a certificate; a name or an address outside of the domains and networks."
 seealso:
@@ -162,8 +167,22 @@ def usages(certificate: x509.Certificate) -> set[x509.ObjectIdentifier]:
         return set()
 
 
+def crl_urls(certificate: x509.Certificate) -> list[str]:
+    """Return where a certificate says that the list of revoked ones is."""
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return []
+    return [name.value for point in points for name in point.full_name or []]
+
+
 def reasons(
-    wanted: dict[str, Any], text: str, issuer: x509.Certificate, until: datetime.datetime, revoked: set[int]
+    wanted: dict[str, Any],
+    text: str,
+    issuer: x509.Certificate,
+    until: datetime.datetime,
+    revoked: set[int],
+    crl_url: str,
 ) -> tuple[list[str], bool]:
     """Say what is not as wanted with a certificate, and with its key; until is when it must still be valid."""
     if not text.strip():
@@ -193,6 +212,8 @@ def reasons(
     usage = wanted.get("usage", "server")
     if usages(certificate) != {USAGES[usage]}:
         found.append(f"it is not for a {usage}")
+    if crl_urls(certificate) != [crl_url] * bool(crl_url):
+        found.append(f"its list of revoked ones is at {listed(crl_urls(certificate))}, not {crl_url or 'none'}")
     if certificate.serial_number in revoked:
         found.append("it is revoked")
         rekey = True
@@ -225,6 +246,7 @@ def certificates_due(
     revoked: Sequence[str] = (),
     domains: Sequence[str] = (),
     networks: Sequence[str] = (),
+    crl_url: str = "",
 ) -> list[dict[str, Any]]:
     """Return the certificates that have to be issued, with the reasons."""
     for each in wanted if domains else ():
@@ -239,7 +261,7 @@ def certificates_due(
     serials = {int(serial, 16) for serial in revoked}
     due = []
     for each in wanted:
-        found, rekey = reasons(each, present.get(each["name"]) or "", authority, until, serials)
+        found, rekey = reasons(each, present.get(each["name"]) or "", authority, until, serials, crl_url)
         if found:
             due.append({**each, "reasons": found, "rekey": rekey})
     return due

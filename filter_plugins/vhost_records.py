@@ -9,9 +9,9 @@ version_added: "0.1.0"
 description:
   - Gives an alias of the zone's apex for each name of a virtual host that is in the zone, and is not the apex itself.
   - For each that is served over TLS it also gives C(TLSA) records, by which a client that knows no authority knows it
-    by the signed DNS, V(2 1 1), the digest of the public key of an authority that is sent with the certificate (RFC
-    7671 section 5.2). They do not change when a certificate is renewed.
-positional: zone, authorities, ttl
+    by the signed DNS, V(2 1 1), the digest of the public key of a root authority that is sent with the certificate (RFC
+    7671 section 5.2). They change neither when a certificate is renewed nor when another authority issues it.
+positional: zone, roots, ttl
 options:
   _input:
     description: The virtual hosts, as in the variable C(apache_vhosts).
@@ -22,17 +22,17 @@ options:
     description: The zone's name, as A-labels without the final dot.
     type: str
     required: true
-  authorities:
-    description: The certificates of the authorities that may have issued those of the virtual hosts, in PEM.
+  roots:
+    description: The certificates of the root authorities of the virtual hosts', in PEM.
     type: list
     elements: str
     default: []
   ttl:
-    description: The time, in seconds, for which others may remember what an authority's key is.
+    description: The time, in seconds, for which others may remember what a root's key is.
     type: int
     default: 3600
 notes:
-  - "Refused: an authority that is no certificate."
+  - "Refused: a root that is no certificate."
 seealso:
   - plugin: zone_records
     plugin_type: filter
@@ -65,20 +65,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
-def digest(authority: str) -> str:
+def digest(root: str) -> str:
     """Return the SHA-256 digest of an authority's public key (RFC 6698 section 2.1)."""
     try:
-        key = x509.load_pem_x509_certificate(authority.encode()).public_key()
+        key = x509.load_pem_x509_certificate(root.encode()).public_key()
     except ValueError as error:
         raise AnsibleFilterError(f"The certificate of an authority cannot be read: {error}") from error
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def vhost_records(
-    vhosts: list[dict[str, Any]], zone: str, authorities: Sequence[str] = (), ttl: int = 3600
+    vhosts: list[dict[str, Any]], zone: str, roots: Sequence[str] = (), ttl: int = 3600
 ) -> list[dict[str, Any]]:
     """Make the records that virtual hosts need in a zone."""
-    values = [f"2 1 1 {digest(authority)}" for authority in authorities]
+    values = [f"2 1 1 {digest(root)}" for root in roots]
     records: list[dict[str, Any]] = []
     for vhost in vhosts:
         for name in [vhost["name"], *(vhost.get("aliases") or [])]:

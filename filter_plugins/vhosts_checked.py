@@ -8,7 +8,7 @@ short_description: Refuse virtual hosts that cannot be served
 version_added: "0.1.0"
 description:
   - Gives the virtual hosts back as they are, if nothing is wrong with them.
-positional: groups, passwords
+positional: groups, passwords, client_authority
 options:
   _input:
     description: The virtual hosts, as in the variable C(apache_vhosts).
@@ -23,9 +23,14 @@ options:
     description: The passwords of these, by their names.
     type: dict
     required: true
+  client_authority:
+    description: What the authority is called that certifies clients.
+    type: str
+    default: ""
 notes:
   - "Refused: a name that is not a domain name, or that is there twice; a network that is none; a group that is not
-    there; a member of a group without a password."
+    there; a member of a group without a password; client certificates without TLS or an authority; a folder that is no
+    absolute path."
 """
 
 EXAMPLES = r"""
@@ -52,7 +57,7 @@ from ansible.plugins.loader import filter_loader
 
 
 def vhosts_checked(
-    vhosts: list[dict[str, Any]], groups: dict[str, list[str]], passwords: dict[str, str]
+    vhosts: list[dict[str, Any]], groups: dict[str, list[str]], passwords: dict[str, str], client_authority: str = ""
 ) -> list[dict[str, Any]]:
     """Refuse virtual hosts that cannot be served."""
     checked = filter_loader.get("checked").j2_function
@@ -62,6 +67,12 @@ def vhosts_checked(
         raise AnsibleFilterError(f"Edit apache_vhosts: twice there: {', '.join(twice)}")
     for vhost in vhosts:
         checked(vhost.get("networks") or [], "network", f"the networks of {vhost['name']} in apache_vhosts")
+        for url, folder in (vhost.get("folders") or {}).items():
+            checked([url, folder], "path", f"the folders of {vhost['name']} in apache_vhosts")
+        if vhost.get("client_certificates") and not vhost.get("tls"):
+            raise AnsibleFilterError(f"Edit apache_vhosts: {vhost['name']} has client_certificates, which takes tls")
+        if vhost.get("client_certificates") and not client_authority:
+            raise AnsibleFilterError(f"Edit apache_client_authority: {vhost['name']} has client_certificates")
         if missing := [group for group in vhost.get("groups") or [] if group not in groups]:
             raise AnsibleFilterError(
                 f"Edit apache_vhosts or apache_groups: {vhost['name']} is for {', '.join(missing)}; "

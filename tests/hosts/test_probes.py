@@ -348,6 +348,7 @@ BROKEN |= {
 VHOST = "/etc/apache2/sites-available/site-{}.st.um.conf"
 SERVER = "/etc/apache2/conf-available/server-for-dummies.conf"
 WEB_RELOAD = "systemctl reload apache2"
+PUBLIC = "/var/lib/server-for-dummies/ca"
 BROKEN |= {
     "no web server": Break(
         "primary", ("systemctl stop apache2", "systemctl start apache2"), "client", ["www*", "ipv?: *"]
@@ -403,6 +404,44 @@ BROKEN |= {
         edit(VHOST.format("www3"), "s,/www3.st.um(.pem|.key),/web\\1,", WEB_RELOAD),
         "client",
         ["www3.st.um: certificate *"],
+    ),
+    "a page for who has no certificate": Break(
+        "primary",
+        edit(VHOST.format("www4"), "/SSLVerify|SSLCA|SSLUserName|Require expr/d", WEB_RELOAD),
+        "client",
+        ["www4.st.um: refused with*", "www4.st.um ipv?: *"],
+    ),
+    "a door that leads to another's page": Break(
+        "primary",
+        # Apache keeps what this says over a reload.
+        edit(SERVER, "$ a SSLVHostSNIPolicy insecure", "systemctl restart apache2"),
+        "internet",
+        ["www4.st.um: refused by *"],
+    ),
+    "a page for who has anybody's certificate": Break(
+        "primary",
+        edit(
+            VHOST.format("www4"),
+            "s/SSLVerifyClient require/SSLVerifyClient optional_no_ca/; /Require expr|SSLCARevocation/d",
+            WEB_RELOAD,
+        ),
+        "internet",
+        ["www4.st.um: refused with*"],
+    ),
+    "no lists of revoked certificates": Break(
+        "primary",
+        (f"mv {PUBLIC} {PUBLIC}.gone", f"mv {PUBLIC}.gone {PUBLIC}"),
+        "client",
+        ["ipv?: list of *", "root-1 *", "*: not revoked, *"],
+    ),
+    "another authority's list": Break(
+        "primary",
+        (
+            f"cp -a {PUBLIC}/issuing-1-1.crl /root/whole && cat {PUBLIC}/root-1.crl >{PUBLIC}/issuing-1-1.crl",
+            f"cat /root/whole >{PUBLIC}/issuing-1-1.crl && rm /root/whole",
+        ),
+        "internet",
+        ["ipv?: list of issuing-1-1"],
     ),
     "the key of another authority in the DNS": Break(
         "primary",

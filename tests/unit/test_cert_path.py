@@ -10,6 +10,8 @@ from cert_path import cert_path
         (["www3.st.um", "certificate"], "/etc/ssl/site/www3.st.um.pem"),
         (["www3", "key"], "/etc/ssl/site/www3.key"),
         (["st.um", "root"], "/usr/local/share/ca-certificates/st.um.crt"),
+        (["user1", "pkcs12"], "/etc/ssl/site/user1.p12"),
+        (["st.um", "roots"], "/etc/ssl/site/st.um.roots"),
         (["st.um", "crl"], "/etc/ssl/site/st.um.crl"),
     ],
 )
@@ -25,6 +27,7 @@ def test_refuses_what_is_not_a_name(name):
 
 def test_refuses_a_kind_that_there_is_not():
     with pytest.raises(
-        AnsibleFilterError, match=r"'pem' is not a kind of file .*; there are certificate, key, root, crl"
+        AnsibleFilterError,
+        match=r"'pem' is not a kind of file .*; there are certificate, key, pkcs12, root, roots, crl",
     ):
         cert_path("www3", "pem")

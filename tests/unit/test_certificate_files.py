@@ -6,12 +6,18 @@ from ansible.errors import AnsibleFilterError
 from certificate_files import FOLLOW, certificate_files
 
 
+def pem(text):
+    return f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----"
+
+
 def test_makes_a_file_for_each_certificate_and_each_root():
     certificates = [{"name": "www3", "reload": ["apachectl", "graceful"]}, {"name": "dns", "group": "bind"}]
-    www3, dns, root = certificate_files(certificates, {"www3": "A\nB", "dns": "C\n", "old": "D"}, {"st.um-root-1": "R"})
-    assert (www3["path"], www3["content"]) == ("/etc/ssl/site/www3.pem", "A\nB\n")
+    texts = {"www3": f"{pem('A')}\n{pem('B')}", "dns": f"{pem('C')}\n", "old": pem("D")}
+    www3, dns, root = certificate_files(certificates, texts, "I\nR\n", {"st.um-root-1": "R"})
+    assert (www3["path"], www3["content"]) == ("/etc/ssl/site/www3.pem", f"{pem('A')}\nI\nR\n")
     assert www3["reload"][-3:] == ["sh", "apachectl", "graceful"]
-    assert (dns["path"], dns["content"], dns["reload"][-1]) == ("/etc/ssl/site/dns.pem", "C\n", "true")
+    assert (dns["path"], dns["content"]) == ("/etc/ssl/site/dns.pem", f"{pem('C')}\nI\nR\n")
+    assert dns["reload"][-1] == "true"
     assert root == {
         "path": "/usr/local/share/ca-certificates/st.um-root-1.crt",
         "content": "R\n",
@@ -60,4 +66,4 @@ def test_the_key_follows_its_certificate(change, certificate, before, after):
 @pytest.mark.parametrize("texts", [{}, {"www3": ""}, {"www3": None}])
 def test_refuses_a_certificate_without_a_text(texts):
     with pytest.raises(AnsibleFilterError, match="There is no text of the certificate www3"):
-        certificate_files([{"name": "www3"}], texts, {})
+        certificate_files([{"name": "www3"}], texts, "I", {})

@@ -26,7 +26,16 @@ class Authority:
         self.pem = self.issue(common_name=name, key=self.key)
 
     def issue(
-        self, names=(), addresses=(), emails=(), common_name=None, key=None, usage="SERVER_AUTH", days=90, serial=7
+        self,
+        names=(),
+        addresses=(),
+        emails=(),
+        common_name=None,
+        key=None,
+        usage="SERVER_AUTH",
+        days=90,
+        serial=7,
+        crl_url=None,
     ):
         builder = (
             x509.CertificateBuilder()
@@ -45,6 +54,9 @@ class Authority:
             builder = builder.add_extension(
                 x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, usage)]), critical=False
             )
+        if crl_url:
+            point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+            builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
@@ -125,6 +137,18 @@ def test_all_reasons_are_told(authority):
 @pytest.mark.parametrize(("serial", "expected"), [("07", ["it is revoked"]), ("08", []), ("0A", [])])
 def test_a_revoked_certificate_is_due(authority, serial, expected):
     assert reasons(authority, issued(authority), revoked=[serial]) == expected
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "expected"),
+    [
+        ("http://ca.st.um/x.crl", "http://ca.st.um/x.crl", []),
+        (None, "http://ca.st.um/x.crl", ["its list of revoked ones is at none, not http://ca.st.um/x.crl"]),
+        ("http://ca.st.um/x.crl", "", ["its list of revoked ones is at http://ca.st.um/x.crl, not none"]),
+    ],
+)
+def test_another_place_of_the_list_of_revoked_ones_is_a_reason(authority, there, wanted, expected):
+    assert reasons(authority, issued(authority, crl_url=there), crl_url=wanted) == expected
 
 
 def test_the_days_before_the_end_are_settable(authority):

@@ -24,3 +24,17 @@ def test_a_page_for_members(role: str, user: dict[str, Any], there: set[str], no
     names = {name.partition(": ")[2] for name, _ in web.probes(settings) if name.startswith("www2.st.um")}
     assert there <= names
     assert not not_there & names
+
+
+@pytest.mark.parametrize(("certificate", "count"), [({"user": "user1", "file": "x", "key": "y"}, 2), ({}, 0)])
+def test_a_page_for_holders_of_certificates(certificate: dict[str, str], count: int) -> None:
+    vhosts = [{"name": "www3.st.um", "tls": True}, {"name": "www4.st.um", "tls": True, "client_certificates": True}]
+    settings = {"role": "inside", "addresses": ["192.0.2.1"], "vhosts": vhosts, "certificate": certificate}
+    names = {name for name, _ in web.probes(settings) if name.startswith("www4.st.um")}
+    shown = {"www4.st.um ipv4: its own page over HTTP/2", "www4.st.um: believed by its TLSA record"}
+    assert len(shown & names) == count
+    assert {
+        "www4.st.um: refused without a certificate",
+        "www4.st.um: refused with anybody's certificate",
+        "www4.st.um: refused by the door of www3.st.um",
+    } <= names

@@ -9,9 +9,10 @@ PASSWORDS = {"user1": "x", "user2": "y"}
 def test_right_ones_come_back_as_they_are():
     vhosts = [
         {"name": "www1.st.um", "aliases": ["w.st.um"], "networks": ["172.16.22.0/24"], "groups": ["dummies"]},
-        {"name": "www.example.org"},
+        {"name": "www.example.org", "folders": {"/pki": "/srv/pki"}},
+        {"name": "www4.st.um", "tls": True, "client_certificates": True},
     ]
-    assert vhosts_checked(vhosts, GROUPS, PASSWORDS) == vhosts
+    assert vhosts_checked(vhosts, GROUPS, PASSWORDS, "st.um") == vhosts
     assert vhosts_checked([], {}, {}) == []
 
 
@@ -34,6 +35,25 @@ def test_right_ones_come_back_as_they_are():
             "Edit apache_vhosts or apache_groups: a.um is for x; there are dummies",
         ),
         ([{"name": "a.um", "groups": ["x"]}], {}, {}, "a.um is for x; there are no groups"),
+        (
+            [{"name": "a.um", "client_certificates": True}],
+            {},
+            {},
+            "Edit apache_vhosts: a.um has client_certificates, which takes tls",
+        ),
+        (
+            [{"name": "a.um", "tls": True, "client_certificates": True}],
+            {},
+            {},
+            "Edit apache_client_authority: a.um has client_certificates",
+        ),
+        (
+            [{"name": "a.um", "folders": {"pki": "/srv"}}],
+            {},
+            {},
+            "Edit the folders of a.um in apache_vhosts: 'pki' is not valid as path",
+        ),
+        ([{"name": "a.um", "folders": {"/pki": "srv"}}], {}, {}, "'srv' is not valid as path"),
         ([], GROUPS, {"user1": "x"}, "Edit apache_passwords: no password for user2"),
     ],
 )

@@ -8,9 +8,11 @@ short_description: Make the files of certificates, for the module service_config
 version_added: "0.1.0"
 description:
   - Gives a file for each certificate, which reloads who uses it, and one for each root authority that a host trusts.
+  - A certificate is followed by those of its authorities, up to the root, so that it can be checked by who knows
+    nothing but the digest of the root's key (RFC 7671 section 5.2.2).
   - The key of a certificate follows it. If the one in use is another, but the one made last or used before it is the
     right one, these two change places before the certificate's users are told, and back if the change is undone.
-positional: texts, roots
+positional: texts, authorities, roots
 options:
   _input:
     description: The certificates that are wanted.
@@ -27,8 +29,12 @@ options:
         type: list
         elements: str
   texts:
-    description: The certificates in PEM, followed by the authorities between them and the root, by their names.
+    description: The certificates in PEM, by their names. What follows the first one in a text is left out.
     type: dict
+    required: true
+  authorities:
+    description: The certificates of the authority that has issued them and of its root, in PEM.
+    type: str
     required: true
   roots:
     description: The certificates of the root authorities, by their names.
@@ -48,11 +54,12 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - file.path == '/etc/ssl/site/www3.pem'
-      - file.content == 'PEM\n'
+      - file.content == text ~ '\nAUTHORITIES\n'
       - file.reload[-2:] == ['apachectl', 'graceful']
   vars:
-    file: >-
-      {{ [{'name': 'www3', 'reload': ['apachectl', 'graceful']}] | certificate_files({'www3': 'PEM'}, {}) | first }}
+    text: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"
+    certificates: [{name: www3, reload: [apachectl, graceful]}]
+    file: "{{ certificates | certificate_files({'www3': text}, 'AUTHORITIES', {}) | first }}"
 """
 
 RETURN = r"""
@@ -62,12 +69,14 @@ _value:
   elements: dict
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.loader import filter_loader
 
+PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 TRUST = ["update-ca-certificates"]
 FOLLOW = """
 key={key}
@@ -85,18 +94,18 @@ done
 
 
 def certificate_files(
-    certificates: list[dict[str, Any]], texts: dict[str, str], roots: dict[str, str]
+    certificates: list[dict[str, Any]], texts: dict[str, str], authorities: str, roots: dict[str, str]
 ) -> list[dict[str, Any]]:
     """Return the files of the certificates and of the roots."""
     cert_path = filter_loader.get("cert_path").j2_function
     files = []
     for certificate in certificates:
-        text = (texts.get(certificate["name"]) or "").strip()
+        text = PEM.search(texts.get(certificate["name"]) or "")
         if not text:
             raise AnsibleFilterError(f"There is no text of the certificate {certificate['name']}")
         paths = {kind: cert_path(certificate["name"], kind) for kind in ("certificate", "key")}
         reload = ["sh", "-ec", FOLLOW.format(**paths), "sh", *(certificate.get("reload") or ["true"])]
-        files.append({"path": paths["certificate"], "content": f"{text}\n", "reload": reload})
+        files.append({"path": paths["certificate"], "content": f"{text[0]}\n{authorities.strip()}\n", "reload": reload})
     for name, text in roots.items():
         files.append({"path": cert_path(name, "root"), "content": f"{text.strip()}\n", "reload": TRUST})
     return files

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import ssl
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -31,18 +32,26 @@ class Answer(NamedTuple):
 def probes(settings: dict[str, Any]) -> Pairs:
     """Yield the probes of each virtual host, then those of the server as a whole."""
     addresses, inside, user = settings["addresses"], settings["role"] == "inside", settings.get("user") or {}
+    certificate = settings.get("certificate") or {}
     for vhost in settings["vhosts"]:
         name = vhost["name"]
+        shown = certificate if vhost.get("client_certificates") else {}
         for address in addresses:
             where = f"{name} ipv{ipaddress.ip_address(address).version}"
             if vhost.get("tls"):
-                yield f"{where}: its own page over HTTP/2", partial(over_http2, address, vhost)
+                if shown or not vhost.get("client_certificates"):
+                    yield f"{where}: its own page over HTTP/2", partial(over_http2, address, vhost, shown)
             elif vhost.get("networks") and not inside:
                 yield f"{where}: refused from outside", partial(refused, address, vhost, user)
             elif user or not vhost.get("groups"):
                 yield f"{where}: its own page", partial(page, address, vhost, user)
         address = addresses[0]
-        if vhost.get("groups"):
+        if vhost.get("client_certificates"):
+            yield f"{name}: refused without a certificate", partial(not_served, address, name, unverified())
+            yield f"{name}: refused with anybody's certificate", partial(of_nobody, address, name)
+            for other in others(settings["vhosts"]):
+                yield f"{name}: refused by the door of {other}", partial(misdirected, address, name, other)
+        elif vhost.get("groups"):
             yield f"{name}: asks for a password", partial(asks, address, name)
             if user:
                 yield f"{name}: a wrong password refused", partial(wrong_password, address, name, user)
@@ -52,8 +61,9 @@ def probes(settings: dict[str, Any]) -> Pairs:
                 yield f"{name}: {version.name} refused", partial(old_version_refused, address, name, version)
             yield f"{name}: weak ciphers refused", partial(weak_refused, address, name)
             if inside:
-                yield f"{name}: certificate for its own names alone", partial(certificate, address, name)
-                yield f"{name}: believed by its TLSA record", partial(by_dane, address, name)
+                yield f"{name}: certificate for its own names alone", partial(its_own, address, name)
+                if shown or not vhost.get("client_certificates"):
+                    yield f"{name}: believed by its TLSA record", partial(by_dane, address, name, shown)
     for address in addresses:
         where = f"ipv{ipaddress.ip_address(address).version}"
         yield f"{where}: an unknown name gets 404", partial(unknown, address, 80)
@@ -76,10 +86,17 @@ def of_http(address: str, name: str) -> Pairs:
     yield f"{name}: nothing told of the server's make", partial(discreet, address, name)
 
 
-def unverified() -> ssl.SSLContext:
-    """Return the settings of a client that believes anybody."""
+def others(vhosts: list[dict[str, Any]]) -> list[str]:
+    """Return the name of a virtual host that is served over TLS to who has no certificate."""
+    return [vhost["name"] for vhost in vhosts if vhost.get("tls") and not vhost.get("client_certificates")][:1]
+
+
+def unverified(certificate: dict[str, str] | None = None) -> ssl.SSLContext:
+    """Return the settings of a client that believes anybody, and may have a certificate itself."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate["file"], certificate["key"])
     return context
 
 
@@ -160,13 +177,13 @@ def wrong_password(address: str, name: str, user: dict[str, str]) -> str:
     return str(answer.status)
 
 
-def over_http2(address: str, vhost: dict[str, Any]) -> str:
-    """Get a page over HTTP/2, which the server chooses by ALPN (RFC 7301)."""
+def over_http2(address: str, vhost: dict[str, Any], certificate: dict[str, str]) -> str:
+    """Get a page over HTTP/2, which the server chooses by ALPN (RFC 7301), and show a certificate if there is one."""
     import h2.connection  # used here only
     import h2.events
 
     name = vhost["name"]
-    context = unverified()
+    context = unverified(certificate)
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
         socket.create_connection((address, 443), TIMEOUT) as plainly,
@@ -195,7 +212,7 @@ def over_http2(address: str, vhost: dict[str, Any]) -> str:
     seconds = headers.get("strict-transport-security", "").removeprefix("max-age=")
     demand(seconds.isdigit() and int(seconds) >= 31536000, f"Strict-Transport-Security: {seconds or 'none'}")
     shown = text.decode(errors="replace")
-    for words in (name, "HTTP/2.0"):
+    for words in (name, "HTTP/2.0", certificate.get("user", name)):
         demand(f"<dd>{words}</dd>" in shown, f"the page does not say {words}")
     demand(f"<dd>{version}, " in shown, f"the page does not say {version}")
     return f"{title(shown)}, {version}"
@@ -252,7 +269,45 @@ def weak_refused(address: str, name: str) -> str:
     return not_shaken(address, name, context, WEAK)
 
 
-def certificate(address: str, name: str) -> str:
+def not_served(address: str, name: str, context: ssl.SSLContext) -> str:
+    """Demand that who has no certificate, or the wrong one, gets no answer; TLS 1.3 tells so after the handshake."""
+    try:
+        with (
+            socket.create_connection((address, 443), TIMEOUT) as plainly,
+            context.wrap_socket(plainly, server_hostname=name) as connection,
+        ):
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            line = connection.recv(65536).partition(b"\r\n")[0].decode(errors="replace")
+    except ssl.SSLError as error:
+        return error.reason or str(error)
+    except (ConnectionResetError, BrokenPipeError):
+        return "connection reset"
+    raise ProbeError(f"the server answers: {line}")
+
+
+def of_nobody(address: str, name: str) -> str:
+    """Demand that a certificate counts for nothing that somebody has made who is no authority."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {"file": f"{folder}/certificate", "key": f"{folder}/key"}
+        argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        argv += ["-subj", "/CN=user1", "-keyout", made["key"], "-out", made["file"]]
+        subprocess.run(argv, capture_output=True, check=True, timeout=TIMEOUT)
+        return not_served(address, name, unverified(made))
+
+
+def misdirected(address: str, name: str, other: str) -> str:
+    """Demand that a connection that began with another's name does not lead here (RFC 9110 section 15.5.20)."""
+    with (
+        socket.create_connection((address, 443), TIMEOUT) as plainly,
+        unverified().wrap_socket(plainly, server_hostname=other) as connection,
+    ):
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        line = connection.recv(65536).partition(b"\r\n")[0].decode(errors="replace")
+    demand(" 421 " in line, line)
+    return line
+
+
+def its_own(address: str, name: str) -> str:
     """Demand a certificate of somebody whom the host trusts, for this name and for no other."""
     seen = shake(address, name, ssl.create_default_context())
     try:
@@ -263,11 +318,13 @@ def certificate(address: str, name: str) -> str:
     raise ProbeError(f"a client that wants {STRANGER} is content with the certificate")
 
 
-def by_dane(address: str, name: str) -> str:
+def by_dane(address: str, name: str, certificate: dict[str, str]) -> str:
     """Demand that the certificate is the one that the DNS tells of (RFC 7671), whatever the host trusts."""
     records = dns.resolver.resolve(f"_443._tcp.{name}.", "TLSA", lifetime=TIMEOUT)
     where = f"[{address}]:443" if ":" in address else f"{address}:443"
     argv = ["openssl", "s_client", "-connect", where, "-servername", name, "-verify_return_error", "-brief"]
+    if certificate:
+        argv += ["-cert", certificate["file"], "-cert_chain", certificate["file"], "-key", certificate["key"]]
     argv += ["-no-CAfile", "-no-CApath", "-no-CAstore", "-dane_tlsa_domain", name]
     for record in records:
         argv += ["-dane_tlsa_rrdata", f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"]
