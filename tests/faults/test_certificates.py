@@ -72,6 +72,46 @@ def test_a_revoked_certificate_is_replaced_with_its_key_and_nobody_believes_it(l
     assert "certificate revoked" in lab.run("client", "sh", "-c", script)
 
 
+def get(lab: Lab, *certificate: str) -> str:
+    """Return what the virtual host answers that knows people by their certificates, or what curl says of it."""
+    asked = ["curl", "--silent", "--show-error", *certificate, "https://www4.st.um/"]
+    return lab.run("client", "sh", "-c", f"{' '.join(asked)} 2>&1", check=False)
+
+
+def test_who_has_a_revoked_certificate_is_refused_by_the_web_server(lab: Lab) -> None:
+    files = "/etc/ssl/site/user-user1"
+    old = ["--cert", "/root/old.pem", "--key", "/root/old.key"]
+    lab.run("client", "sh", "-c", f"cp {files}.pem /root/old.pem && cp {files}.key /root/old.key")
+    try:
+        assert "<dd>user1</dd>" in get(lab, *old)
+        serial = lab.run("client", "openssl", "x509", "-noout", "-serial", "-in", f"{files}.pem").strip()
+        lab.playbook(RENEW, settings={"openssl_ca_revoked": [serial.partition("=")[2]]})
+        assert "alert certificate revoked" in get(lab, *old)
+        assert "<dd>user1</dd>" in get(lab, "--cert", f"{files}.pem", "--key", f"{files}.key")
+        # The file for people has the new one, too.
+        password = (lab.secrets() / "password-user1").read_text().strip()
+        opened = lab.run("client", "openssl", "pkcs12", "-in", f"{files}.p12", "-nokeys", "-passin", f"pass:{password}")
+        assert lab.run("client", "openssl", "x509", "-in", f"{files}.pem") in opened
+        assert lab.run("client", "openssl", "x509", "-in", "/root/old.pem") not in opened
+    finally:
+        lab.run("client", "rm", "/root/old.pem", "/root/old.key")
+
+
+def test_lists_are_renewed_before_they_end_where_everybody_finds_them(lab: Lab) -> None:
+    def number() -> int:
+        fetched = "curl --silent http://ca.st.um/pki/issuing-1-1.crl | openssl crl -inform DER -noout -crlnumber"
+        return int(lab.run("client", "sh", "-c", fetched).partition("=")[2], 16)
+
+    before = number()
+    assert changed(lab.playbook(RENEW, settings={"openssl_ca_crl_renew_days": 6})) == 0
+    assert number() == before
+    assert "ends on" in lab.playbook(RENEW, settings={"openssl_ca_crl_renew_days": 8})
+    assert number() == before + 1
+    assert "<dd>user1</dd>" in get(
+        lab, "--cert", "/etc/ssl/site/user-user1.pem", "--key", "/etc/ssl/site/user-user1.key"
+    )
+
+
 def test_a_number_that_nobody_has_is_refused(lab: Lab) -> None:
     output = lab.playbook("site.yml", settings={"openssl_ca_revoked": ["0123"]}, fails=True)
     assert "openssl_ca_revoked: none of the authorities has certified 0123" in " ".join(output.split())

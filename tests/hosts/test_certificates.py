@@ -67,6 +67,31 @@ def test_who_trusts_the_root_trusts_it_for_our_names_alone(lab: Lab, tmp_path: P
     assert all("permitted subtree violation" in each for each in others), seen
 
 
+def test_people_have_certificates_that_they_alone_can_use(lab: Lab) -> None:
+    folder = "/etc/ssl/site/user-user1"
+    for kind, text in ((".key", "PRIVATE KEY"), (".p12", "")):
+        assert lab.run("client", "stat", "-c", "%U %G %a", folder + kind) == "root user1 640\n"
+        assert text in lab.run("client", "runuser", "-u", "user1", "base64" if kind == ".p12" else "cat", folder + kind)
+        assert lab.run("client", "runuser", "-u", "user2", "cat", folder + kind, check=False) == ""
+    password = (lab.secrets() / "password-user1").read_text().strip()
+    opened = ["openssl", "pkcs12", "-in", f"{folder}.p12", "-noenc", "-passin"]
+    text = lab.run("client", *opened, f"pass:{password}")
+    assert text.count("BEGIN CERTIFICATE") == 3  # up to the root
+    assert text.count("BEGIN PRIVATE KEY") == 1
+    assert lab.run("client", *opened, "pass:wrong", check=False) == ""
+    # Opened, it is all that a browser needs.
+    script = f"openssl pkcs12 -in {folder}.p12 -noenc -passin pass:{password} >/root/opened && "
+    script += "curl --silent --show-error --cert /root/opened https://www4.st.um/; rm /root/opened"
+    assert "<dd>user1</dd>" in lab.run("client", "sh", "-c", script)
+
+
+def test_a_file_for_people_that_is_gone_is_made_again(lab: Lab) -> None:
+    lab.run("client", "rm", "/etc/ssl/site/user-user2.p12")
+    assert changed(lab.playbook(RUN, "-l", "client")) == 1
+    lab.run("client", "test", "-s", "/etc/ssl/site/user-user2.p12")
+    assert changed(lab.playbook(RUN, "-l", "client")) == 0
+
+
 def test_a_new_name_needs_that_certificate_alone(lab: Lab) -> None:
     before = {host: certificate(lab, host) for host in SERVERS}
     [ours] = [each for each in re.findall(r"DNS:(\S+?)(?:,|$)", before["primary"]["names"]) if each.startswith("ns")]

@@ -86,13 +86,13 @@ def test_a_new_name_reissues_that_certificate_alone_and_nobody_is_turned_away(la
     ("settings", "words"),
     [
         pytest.param(
-            {"site_web_hosts": [*HOSTS, {"name": "www4.st.um", "options": ["NoSuchDirective on"]}]},
+            {"site_web_hosts": [*HOSTS, {"name": "www9.st.um", "options": ["NoSuchDirective on"]}]},
             "Invalid command 'NoSuchDirective'",
             id="a directive that does not exist",
         ),
         pytest.param(
-            {"apache_vhosts": [*HOSTS, {"name": "www4.st.um", "tls": True}]},
-            "SSLCertificateFile: file '/etc/ssl/site/www4.st.um.pem' does not exist or is empty",
+            {"apache_vhosts": [*HOSTS, {"name": "www9.st.um", "tls": True}]},
+            "SSLCertificateFile: file '/etc/ssl/site/www9.st.um.pem' does not exist or is empty",
             id="a certificate that is missing",
         ),
     ],
@@ -105,7 +105,15 @@ def test_what_apache_refuses_leaves_the_old_configuration(lab: Lab, settings: di
     assert lab.run("primary", "sh", "-c", files) == before
     assert apache_since(lab) == began
     assert curl(lab, "https://www3.st.um/") == "200"
-    lab.run("primary", "rm", "-rf", "/var/www/www4.st.um")
+    lab.run("primary", "rm", "-rf", "/var/www/www9.st.um")
+
+
+def test_check_mode_shows_a_virtual_host_whose_certificate_is_yet_to_be_issued(lab: Lab) -> None:
+    settings = {"site_web_hosts": [*HOSTS, {"name": "www5.st.um", "tls": True}]}
+    before = lab.checksums("primary")
+    output = lab.playbook("site.yml", "-l", "primary", "--check", "--diff", settings=settings)
+    assert "+    SSLCertificateFile /etc/ssl/site/www5.st.um.pem" in output
+    assert lab.checksums("primary") == before
 
 
 def test_sites_of_others_are_left_alone(lab: Lab) -> None:
