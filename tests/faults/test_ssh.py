@@ -1,6 +1,7 @@
-"""A change that locks the controller out is undone by the host itself."""
+"""A change that locks the controller out is undone by the host itself; authorities are replaced, and nobody notices."""
 
 import re
+import subprocess
 import time
 
 import pytest
@@ -45,3 +46,35 @@ def test_a_run_that_is_killed_after_the_change_leaves_nobody_locked_out(lab: Lab
     wait_until(lambda: state(lab, "primary") == before, 2 * SECONDS)
     assert changed(lab.playbook("site.yml", "-l", "primary", "--tags", "ssh")) == 0
     lab.run("primary", "rm", "-r", "/etc/ssh.undone")
+
+
+def fingerprint(lab: Lab, name: str) -> str:
+    argv = ["ssh-keygen", "-l", "-f", lab.secrets().parent / "ssh-ca" / f"{name}.pub"]
+    return subprocess.run(argv, text=True, capture_output=True, check=True).stdout.split()[1]
+
+
+def test_other_authorities_take_over_and_each_certificate_is_believed_meanwhile(lab: Lab) -> None:
+    file = "/etc/ssh/user_certificates/user-user1.pub"
+    lab.run("client", "cp", file, "/home/user1/former.pub")
+    alone = ("-F", "none", "-o", "GlobalKnownHostsFile=/etc/ssh/known_authorities", "-o", "StrictHostKeyChecking=yes")
+    former = (*alone, "-o", "CertificateFile=/home/user1/former.pub")
+    for numbers, hosts, of_host, of_user, is_due in (
+        ([1, 2], [], "host", "user", False),
+        ([2, 1], ["-l", "primary"], "host-2", "user", True),
+        ([2, 1], [], "host-2", "user-2", True),
+        ([2], [], "host-2", "user-2", False),
+        ([2, 1], [], "host-2", "user-2", False),
+        ([1, 2], ["-l", "client"], "host-2", "user", True),
+        ([1, 2], [], "host", "user", True),
+        ([1], [], "host", "user", False),
+    ):
+        settings = {"openssh_authorities": numbers}
+        output = " ".join(lab.playbook(RUN, *hosts, settings=settings).split())
+        assert lab.log_in() == "in\n", (numbers, hosts)
+        assert f"CA ssh-ed25519 {fingerprint(lab, of_host)}" in lab.log_in("-v"), (numbers, hosts)
+        assert fingerprint(lab, of_user) in lab.run("client", "ssh-keygen", "-L", "-f", file), (numbers, hosts)
+        assert (lab.log_in(*former) == "in\n") == (1 in numbers), numbers
+        assert ("its authority is no longer the first one" in output) == is_due, output
+        assert changed(lab.playbook(RUN, *hosts, settings=settings)) == 0
+    lab.run("client", "rm", "/home/user1/former.pub")
+    assert changed(lab.playbook("site.yml", "--tags", "ssh")) == 0
