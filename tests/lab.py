@@ -90,6 +90,14 @@ class Lab:
         subprocess.run(["docker", "rm", "--force", "--volumes", self.container(host)], check=True, capture_output=True)
         self.playbook("lab/create.yml")
 
+    def power_cycle(self, host: str) -> None:
+        """Take a host's power away, and give it back."""
+        resolvers = self.run(host, "cat", "/etc/resolv.conf")
+        subprocess.run(["docker", "restart", "-t", "0", self.container(host)], check=True, capture_output=True)
+        wait_until(lambda: self.run(host, "systemctl", "is-system-running", check=False) == "running\n", 60)
+        # The engine writes that anew when a container starts; a machine would not.
+        self.run(host, "sh", "-c", 'printf %s "$0" >/etc/resolv.conf', resolvers)
+
     def forget(self) -> None:
         """Take from the resolvers what they remember of others, as time does, between two questions."""
         for host in ("internet", "primary", "secondary"):  # which ask the first one
