@@ -28,9 +28,10 @@ options:
       - V(user), the name of a user or group, as Debian's adduser takes it (adduser.conf(5), NAME_REGEX).
       - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
+      - V(generations), a list of such integers, at least one, and none of them twice.
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, user, ssh_key, count, seconds]
+    choices: [address, network, domain, base64, path, ds, user, ssh_key, count, generations, seconds]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -167,6 +168,16 @@ def check_count(value: Any) -> None:
         raise ValueError("an integer from 0 on is possible")
 
 
+def check_generations(value: Any) -> None:
+    """Refuse what is not the numbers of generations, the one that counts first."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list of at least one number is possible")
+    for number in value:
+        check_count(number)
+    if len(set(value)) < len(value):
+        raise ValueError("a number is there twice")
+
+
 def check_seconds(value: Any) -> None:
     """Refuse what is not a time span."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
@@ -183,6 +194,7 @@ KINDS = {
     "user": check_user,
     "ssh_key": check_ssh_key,
     "count": check_count,
+    "generations": check_generations,
     "seconds": check_seconds,
 }
 

@@ -9,7 +9,7 @@ version_added: "0.1.0"
 description:
   - Compares the certificates of a host's key and of its users' keys with what they ought to be, and gives the
     keys that have none, or one that is not as wanted, each with the reasons, for people to read.
-  - A certificate is as wanted when the authority has signed it, it is for this key and these names, and it has
+  - A certificate is as wanted when the first authority has signed it, it is for this key and these names, and it has
     more days left than O(renew_before). Nobody can log in with a certificate that is for no name, so none is ever made.
 positional: principals, users, authorities, now, renew_before
 options:
@@ -30,7 +30,9 @@ options:
     elements: str
     required: true
   authorities:
-    description: The public keys of the authorities, V(host) and V(user). One that is missing is yet to be made.
+    description:
+      - The public keys of the authorities, V(host) and V(user), a list of each. The first one certifies, the others are
+        believed. One that is empty is yet to be made.
     type: dict
     required: true
   now:
@@ -60,7 +62,7 @@ EXAMPLES = r"""
     key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDqJsKzqNwvQBGYgoMKhHH4vJE+kV8kCuQ8WHQ0OXJ+9
     due: >-
       {{ {'host': key ~ '|', 'user-user1': '|'}
-         | ssh_certificates_due(['st.um'], ['user1'], {'host': key}, now().timestamp()) }}
+         | ssh_certificates_due(['st.um'], ['user1'], {'host': [key], 'user': [key]}, now().timestamp()) }}
 """
 
 RETURN = r"""
@@ -100,18 +102,18 @@ from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ss
 UNREADABLE = (ValueError, UnsupportedAlgorithm, TypeError)
 
 
-def is_signed_by(certificate: SSHCertificate, authority: Any) -> bool:
-    """Tell whether the authority has signed the certificate."""
+def is_signed_by(certificate: SSHCertificate, authorities: list[str]) -> bool:
+    """Tell whether one of the authorities has signed the certificate."""
     try:
         certificate.verify_cert_signature()
     except InvalidSignature:
         return False
-    return bool(certificate.signature_key() == authority)
+    return certificate.signature_key() in [load_ssh_public_identity(key.encode()) for key in authorities if key]
 
 
-def reasons(key: Any, text: str, principals: list[str], authority: str | None, until: float) -> list[str]:
+def reasons(key: Any, text: str, principals: list[str], authorities: list[str], until: float) -> list[str]:
     """Say what is not as wanted with a certificate; until is when it must still be valid."""
-    if not authority:
+    if not authorities[0]:
         return ["its authority is yet to be made"]
     if not text:
         return ["there is none"]
@@ -122,8 +124,10 @@ def reasons(key: Any, text: str, principals: list[str], authority: str | None, u
     if not isinstance(certificate, SSHCertificate):
         return ["it is a key, not a certificate"]
     found = []
-    if not is_signed_by(certificate, load_ssh_public_identity(authority.encode())):
-        found.append("its authority is another one")
+    if is_signed_by(certificate, authorities[1:]):
+        found.append("its authority is no longer the first one")
+    elif not is_signed_by(certificate, authorities[:1]):
+        found.append("its authority is none of ours")
     if certificate.public_key() != key:
         found.append("it is for another key")
     names = sorted(name.decode(errors="replace") for name in certificate.valid_principals)
@@ -139,7 +143,7 @@ def ssh_certificates_due(
     seen: dict[str, str],
     principals: list[str],
     users: list[str],
-    authorities: dict[str, str],
+    authorities: dict[str, list[str]],
     now: float,
     renew_before: float = 30,
 ) -> list[dict[str, Any]]:
@@ -161,7 +165,7 @@ def ssh_certificates_due(
                     f"makes what is missing: {error}"
                 ) from error
             continue
-        found = reasons(key, certificate, names, authorities.get(kind), now + renew_before * 86400)
+        found = reasons(key, certificate, names, authorities[kind], now + renew_before * 86400)
         if found:
             due.append({"name": name, "kind": kind, "key": text, "principals": names, "reasons": found})
     return due

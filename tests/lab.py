@@ -80,10 +80,23 @@ class Lab:
         """Return the lines of `dig +short` on a host."""
         return self.run(host, "dig", "+short", "+time=2", "+tries=1", *arguments, check=False).splitlines()
 
+    def log_in(self, *options: str, user: str = "user1", host: str = "st.um", command: str = "echo in") -> str:
+        """Log in from the client, by default as its user to the same user, and return all that is printed."""
+        script = 'cd / && exec runuser -u user1 -- ssh -o BatchMode=yes -o ConnectTimeout=3 "$@" 2>&1'
+        return self.run("client", "sh", "-c", script, "sh", *options, f"{user}@{host}", command, check=False)
+
     def rebuild(self, host: str) -> None:
         """Lose a host with all that is on it, and get a blank one."""
         subprocess.run(["docker", "rm", "--force", "--volumes", self.container(host)], check=True, capture_output=True)
         self.playbook("lab/create.yml")
+
+    def power_cycle(self, host: str) -> None:
+        """Take a host's power away, and give it back."""
+        resolvers = self.run(host, "cat", "/etc/resolv.conf")
+        subprocess.run(["docker", "restart", "-t", "0", self.container(host)], check=True, capture_output=True)
+        wait_until(lambda: self.run(host, "systemctl", "is-system-running", check=False) == "running\n", 60)
+        # The engine writes that anew when a container starts; a machine would not.
+        self.run(host, "sh", "-c", 'printf %s "$0" >/etc/resolv.conf', resolvers)
 
     def forget(self) -> None:
         """Take from the resolvers what they remember of others, as time does, between two questions."""

@@ -38,6 +38,8 @@ RIGHT = [
     ("ssh_key", f"{SSH_KEY} user1@client\n"),
     ("count", 0),
     ("count", 2**40),
+    ("generations", [[1]]),
+    ("generations", [[2, 1, 0]]),
     ("seconds", 1),
     ("seconds", 0.001),
 ]
@@ -114,6 +116,10 @@ WRONG = [
     ("count", 1.0, "an integer from 0 on is possible"),
     ("count", "1", "an integer from 0 on is possible"),
     ("count", True, "an integer from 0 on is possible"),
+    ("generations", [[]], "[] is not valid as generations: a list of at least one number is possible"),
+    ("generations", 1, "a list of at least one number is possible"),
+    ("generations", [[1, -1]], "[1, -1] is not valid as generations: an integer from 0 on is possible"),
+    ("generations", [[1, 2, 1]], "a number is there twice"),
     ("seconds", 0, "0 is not valid as seconds: a number of seconds above 0 is possible"),
     ("seconds", -0.5, "a number of seconds above 0 is possible"),
     ("seconds", float("nan"), "a number of seconds above 0 is possible"),
@@ -150,7 +156,4 @@ def test_a_secret_is_not_repeated(secret):
 def test_refuses_an_unknown_kind():
     with pytest.raises(AnsibleFilterError) as error:
         checked("192.0.2.1", "ip", "some_variable")
-    assert (
-        str(error.value)
-        == "checked: 'ip' is not one of address, network, domain, base64, path, ds, user, ssh_key, count, seconds"
-    )
+    assert str(error.value) == f"checked: 'ip' is not one of {', '.join(KINDS)}"

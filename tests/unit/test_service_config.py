@@ -1010,7 +1010,8 @@ def test_a_signal_undoes_the_change(service, name):
 
 def test_a_signal_does_not_stop_the_undoing(service):
     reload = ["sh", "-c", "grep -q old etc/main.conf && kill -TERM $PPID"]
-    result = run_as_program(service, service.file(), reload=reload)
+    # The probe is waited for, however long it takes; a signal that stops the undoing is told of at once.
+    result = run_as_program(service, service.file(), reload=reload, probe_timeout=60)
     assert result["msg"].endswith("\nThe old files are back. The old configuration is in force again.")
 
 

@@ -175,6 +175,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "home. Supported parameters include",
     ),
     "user who is to be deleted": ({"accounts_deleted": ["user1"]}, "in both of them: user1"),
+    "no authorities for SSH": (
+        {"openssh_authorities": []},
+        "Edit openssh_authorities: [] is not valid as generations: a list of at least one number is possible",
+    ),
+    "authority for SSH with a name": ({"openssh_authorities": [1, "new"]}, "openssh_authorities"),
+    "authority for SSH below zero": ({"openssh_authorities": [1, -1]}, "Edit openssh_authorities: [1, -1] is not"),
+    "authority for SSH twice": ({"openssh_authorities": [2, 1, 2]}, "Edit openssh_authorities: [2, 1, 2] is not"),
     "SSH key that is none": (
         {"openssh_revoked_keys": ["ssh-ed25519 AAAA"]},
         "Edit openssh_revoked_keys: 'ssh-ed25519 AAAA' is not valid as ssh_key",

@@ -31,8 +31,8 @@ def certificate(keys, authority, key, names, *options):
     return public(keys / f"{key}-cert.pub")
 
 
-def due(keys, seen, *, users=(), now=NOW, names=NAMES, authorities=("host", "user")):
-    known = {name: public(keys / f"{name}.pub") for name in authorities}
+def due(keys, seen, *, users=(), now=NOW, names=NAMES, hosts=("host",)):
+    known = {"host": [name and public(keys / f"{name}.pub") for name in hosts], "user": [public(keys / "user.pub")]}
     return ssh_certificates_due(seen, names, list(users), known, now)
 
 
@@ -49,14 +49,27 @@ def test_none_yet(keys):
         {"name": "host", "kind": "host", "key": key, "principals": NAMES, "reasons": ["there is none"]},
         {"name": "user-user1", "kind": "user", "key": key, "principals": ["user1"], "reasons": ["there is none"]},
     ]
-    (item,) = due(keys, {"host": f"{key}|"}, authorities=())
+    (item,) = due(keys, {"host": f"{key}|"}, hosts=("", "host"))
     assert item["reasons"] == ["its authority is yet to be made"]
+
+
+def test_the_first_authority_certifies_and_the_others_are_believed(keys):
+    key = public(keys / "other.pub")
+    seen = {"host": f"{key}|{certificate(keys, 'host', 'other', NAMES, '-h')}"}
+    assert due(keys, seen, hosts=("host", "user")) == due(keys, seen, hosts=("host", "")) == []
+    for hosts, reason in (
+        (("user", "host"), "its authority is no longer the first one"),
+        (("", "host"), "its authority is yet to be made"),
+        (("user", ""), "its authority is none of ours"),
+    ):
+        (item,) = due(keys, seen, hosts=hosts)
+        assert item["reasons"] == [reason]
 
 
 @pytest.mark.parametrize(
     ("authority", "signed", "names", "now", "reason"),
     [
-        ("stolen", "other", NAMES, NOW, "its authority is another one"),
+        ("stolen", "other", NAMES, NOW, "its authority is none of ours"),
         ("host", "stolen", NAMES, NOW, "it is for another key"),
         ("host", "other", ["st.um"], NOW, "it is for st.um, not for 192.0.2.1, 2001:db8::1, st.um"),
         ("host", "other", NAMES, NOW + 61 * 86400, "it ends on 2026-04-01 00:00 UTC"),
