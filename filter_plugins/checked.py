@@ -26,12 +26,13 @@ options:
       - V(path), an absolute path.
       - V(ds), the value of a DS record (RFC 4034 section 5.3), with one space between two of its fields.
       - V(user), the name of a user or group, as Debian's adduser takes it (adduser.conf(5), NAME_REGEX).
+      - V(mailbox), the local part of an address, or the whole of it (RFC 5321 section 4.1.2), without quoted strings.
       - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
       - V(generations), a list of such integers, at least one, and none of them twice.
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, user, ssh_key, count, generations, seconds]
+    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, generations, seconds]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -81,6 +82,8 @@ DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+MAILBOX = re.compile(rf"{ATOMS}(\.{ATOMS})*(@(?P<domain>.*))?", re.DOTALL)
 BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 
@@ -152,6 +155,15 @@ def check_user(value: Any) -> None:
         raise ValueError("up to 32 small letters, digits, _ and -, the first of them a letter or _, are possible")
 
 
+def check_mailbox(value: Any) -> None:
+    """Refuse what no letter can be sent to."""
+    mailbox = MAILBOX.fullmatch(value) if isinstance(value, str) else None
+    if not mailbox:
+        raise ValueError("a local part of letters, digits and dots, such as user1, is possible, or user1@st.um")
+    if mailbox["domain"] is not None:
+        check_domain(mailbox["domain"])
+
+
 def check_ssh_key(value: Any) -> None:
     """Refuse what is not an SSH public key."""
     if not isinstance(value, str) or "\n" in value.strip():
@@ -192,6 +204,7 @@ KINDS = {
     "path": check_path,
     "ds": check_ds,
     "user": check_user,
+    "mailbox": check_mailbox,
     "ssh_key": check_ssh_key,
     "count": check_count,
     "generations": check_generations,

@@ -1,0 +1,102 @@
+"""Jinja filter mail_records: make the records that lead to a domain's mail server."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: mail_records
+short_description: Make the records that lead to a domain's mail server
+version_added: "0.1.0"
+description:
+  - Gives the server a name with its addresses, to which the domain's C(MX) record leads, as it must not lead to an
+    alias (RFC 2181 section 10.3), and aliases for people.
+  - Nobody but that server may send in the name of the domain, or greet with the name of the server, so say the C(SPF)
+    records (RFC 7208).
+  - C(SRV) records tell mail programs where to read and hand in letters (RFC 6186), with TLS from the start if they
+    can (RFC 8314), and by IMAP rather than by POP3.
+positional: host, aliases
+options:
+  _input:
+    description: The addresses of the server.
+    type: list
+    elements: str
+    required: true
+  host:
+    description: The name that it gets, relative to the domain.
+    type: str
+    required: true
+  aliases:
+    description: Further names, relative to the domain.
+    type: list
+    elements: str
+    default: []
+notes:
+  - "Refused: a server without an address."
+seealso:
+  - plugin: zone_records
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Make the records of a mail server
+  ansible.builtin.assert:
+    that: "['192.0.2.1'] | mail_records('mail', ['smtp']) | selectattr('name', 'in', ['mail', 'smtp']) == records"
+  vars:
+    records:
+      - {name: mail, type: A, value: 192.0.2.1}
+      - {name: smtp, type: CNAME, value: mail}
+      - {name: mail, type: TXT, value: "v=spf1 a -all"}
+"""
+
+RETURN = r"""
+_value:
+  description: The records, as P(zone_records#filter) takes them.
+  type: list
+  elements: dict
+"""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+# Services with their priorities and their ports.
+SERVICES = {
+    "_submissions": (0, 465),
+    "_submission": (10, 587),
+    "_imaps": (0, 993),
+    "_imap": (10, 143),
+    "_pop3s": (20, 995),
+    "_pop3": (30, 110),
+}
+
+
+def mail_records(addresses: list[str], host: str, aliases: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Make the records that lead to a domain's mail server."""
+    if not addresses:
+        raise AnsibleFilterError(
+            f"The mail server {host} has no address: there is nowhere that its MX record could lead"
+        )
+    records = [
+        {"name": host, "type": "A" if ipaddress.ip_address(address).version == 4 else "AAAA", "value": address}
+        for address in addresses
+    ]
+    records += [{"name": alias, "type": "CNAME", "value": host} for alias in aliases]
+    records += [
+        {"name": "@", "type": "MX", "value": f"10 {host}"},
+        {"name": "@", "type": "TXT", "value": "v=spf1 mx -all"},
+        {"name": host, "type": "TXT", "value": "v=spf1 a -all"},
+    ]
+    records += [
+        {"name": f"{service}._tcp", "type": "SRV", "value": f"{priority} 1 {port} {host}"}
+        for service, (priority, port) in SERVICES.items()
+    ]
+    return records
+
+
+class FilterModule:
+    """Give the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"mail_records": mail_records}

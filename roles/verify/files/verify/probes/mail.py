@@ -1,0 +1,662 @@
+"""The mail server, as a mail program sees it, a server that brings letters, and somebody who would misuse it.
+
+The letters that are written are taken away again, also those that an earlier run has left.
+"""
+
+import contextlib
+import email
+import email.message
+import email.policy
+import imaplib
+import ipaddress
+import poplib
+import secrets
+import smtplib
+import socket
+import ssl
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from frame import ProbeError, demand
+
+TIMEOUT = 4.0
+ARRIVAL = 3.0  # seconds that a letter may take
+LEFT = 60.0  # seconds after which nobody waits for it any more
+STRANGER = "does-not-exist.invalid"
+NOBODY = "does-not-exist"
+MARK = "probe-of-mail"
+TEXT = "Grüße aus Murcia: ñ, €, 日本, 𝄞.\r\n.\r\n.. a line that begins with dots\r\nFrom here on\r\nlast line\r\n"
+OCTETS = bytes(range(256)) * 8
+Pairs = Iterator[tuple[str, partial[str]]]
+User = dict[str, str]
+
+
+def probes(settings: dict[str, Any]) -> Pairs:
+    """Yield the probes of each address, of letters, and then of wrong passwords, after which everybody has to wait."""
+    addresses, users, inside = settings["addresses"], settings["users"], settings["role"] == "inside"
+    domain, foreign = settings["domain"], settings["foreign"]
+    for address in addresses:
+        where = f"ipv{ipaddress.ip_address(address).version}"
+        yield (
+            f"{where} 25: greeting and extensions",
+            partial(greeting, address, settings["host"], settings["size_limit"]),
+        )
+        yield f"{where} 25: commands in their order", partial(commands, address)
+        yield f"{where} 25: 550 for an unknown user", partial(unknown_user, address, f"{NOBODY}@{domain}", foreign)
+        yield (
+            f"{where} 25: nobody told who there is",
+            partial(discreet, address, users[0]["name"] if users else "root", domain),
+        )
+        if inside:
+            yield f"{where} 25: relay for the local network", partial(relayed, address, f"{NOBODY}@{domain}", foreign)
+        else:
+            yield f"{where} 25: relay refused", partial(not_relayed, address, domain, foreign)
+            yield f"{where} 25: our own name refused", partial(impostor, address, settings["host"], domain)
+        yield f"{where} 25: unknown sender refused", partial(unknown_sender, address, f"postmaster@{domain}")
+        for port in (587, 465):
+            yield (
+                f"{where} {port}: 530 before authentication",
+                partial(unauthenticated, address, port, f"postmaster@{domain}"),
+            )
+        yield f"{where} 143: STARTTLS, no login before it", partial(imap_before_tls, address)
+        yield f"{where} 110: STLS, no login before it", partial(pop3_before_tls, address)
+    address = addresses[0]
+    for port in OPENERS:
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            yield f"{port}: {version.name} refused", partial(old_version_refused, address, port, version)
+        if inside:
+            yield f"{port}: certificate for its own names alone", partial(its_own, address, port, settings["names"])
+    if users:
+        yield from of_users(addresses, users, domain, foreign)
+
+
+def of_users(addresses: list[str], users: list[User], domain: str, foreign: str) -> Pairs:
+    """Yield what people do with their mailboxes."""
+    address, writer, reader = addresses[0], users[0], users[-1]
+    for port in (587, 465):
+        for mechanism in ("PLAIN", "LOGIN"):
+            yield (
+                f"{port}: {mechanism}, then to anywhere",
+                partial(authenticated, address, port, mechanism, writer, foreign),
+            )
+    for each in addresses:
+        where = f"ipv{ipaddress.ip_address(each).version}"
+        yield f"{where}: a letter, read by IMAP", partial(by_imap, each, writer, reader, domain)
+        yield f"{where}: a letter, read by POP3", partial(by_pop3, each, writer, reader, domain)
+    yield "a MIME letter, kept octet by octet", partial(intact, address, writer, reader, domain)
+    yield "a letter from outside, to a tag", partial(from_outside, address, reader, domain, foreign)
+    yield "folders for special uses", partial(special_folders, address, reader)
+    for port in (587, 993, 995):
+        yield f"{port}: a wrong password refused", partial(wrong_password, address, port, writer)
+
+
+# Connections
+
+
+def unverified() -> ssl.SSLContext:
+    """Return the settings of a client that believes anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class Named(ssl.SSLContext):
+    """The settings of a client that wants to speak to a server of this name, at whatever address it is."""
+
+    name = ""
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """Ask for the name."""
+        return super().wrap_socket(*arguments, **{**options, "server_hostname": self.name})
+
+
+def named(name: str) -> Named:
+    """Return these."""
+    context = Named(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    context.name = name
+    return context
+
+
+def smtp(
+    address: str, port: int = 25, context: ssl.SSLContext | None = None, hello: str = "[192.0.2.1]"
+) -> smtplib.SMTP:
+    """Speak to the mail server, with TLS at once at the port for it, at others by STARTTLS if there are settings."""
+    if port == 465:
+        server: smtplib.SMTP = smtplib.SMTP_SSL(address, port, hello, timeout=TIMEOUT, context=context or unverified())
+        server.ehlo()
+        return server
+    server = smtplib.SMTP(address, port, hello, timeout=TIMEOUT)
+    server.ehlo()
+    if context:
+        server.starttls(context=context)
+        server.ehlo()
+    return server
+
+
+def imap(address: str, port: int = 143, context: ssl.SSLContext | None = None) -> imaplib.IMAP4:
+    """Speak to the server of mailboxes in the same way."""
+    if port == 993:
+        return imaplib.IMAP4_SSL(address, port, ssl_context=context or unverified(), timeout=TIMEOUT)
+    server = imaplib.IMAP4(address, port, timeout=TIMEOUT)
+    if context:
+        server.starttls(context)
+    return server
+
+
+def pop3(address: str, port: int = 110, context: ssl.SSLContext | None = None) -> poplib.POP3:
+    """Speak to it by the other protocol."""
+    if port == 995:
+        return poplib.POP3_SSL(address, port, context=context or unverified(), timeout=TIMEOUT)
+    server = poplib.POP3(address, port, timeout=TIMEOUT)
+    if context:
+        server.stls(context)
+    return server
+
+
+def end(server: smtplib.SMTP | imaplib.IMAP4 | poplib.POP3) -> None:
+    """Take leave, as far as the server still listens."""
+    with contextlib.suppress(OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto):
+        if isinstance(server, smtplib.SMTP):
+            server.putcmd("quit")  # the answer takes Exim a moment
+            server.close()
+        elif isinstance(server, imaplib.IMAP4):
+            server.logout()
+        else:
+            server.quit()
+
+
+OPENERS: dict[int, Callable[..., Any]] = {25: smtp, 587: smtp, 465: smtp, 143: imap, 993: imap, 110: pop3, 995: pop3}
+
+
+@contextlib.contextmanager
+def mailbox(address: str, user: User) -> Iterator[imaplib.IMAP4]:
+    """Open a user's letters."""
+    server = imap(address, 993)
+    try:
+        server.login(user["name"], user["password"])
+        good(server.select("INBOX"))
+        yield server
+    finally:
+        end(server)
+
+
+def reply(answer: tuple[int, bytes], *wanted: int) -> str:
+    """Demand a status of the mail server; return what it said."""
+    text = f"{answer[0]} {answer[1].decode(errors='replace')}".replace("\n", " ")
+    demand(answer[0] in wanted, text)
+    return text
+
+
+def good(answer: tuple[str, list[Any]]) -> list[Any]:
+    """Demand that the server of mailboxes has done what was asked for; return the data."""
+    demand(answer[0] == "OK", f"{answer[0]} {answer[1]}")
+    return answer[1]
+
+
+# What everybody may see
+
+
+def greeting(address: str, host: str, limit: int) -> str:
+    """Demand the name to which the MX record leads, the extensions of ESMTP, and no more."""
+    with socket.create_connection((address, 25), TIMEOUT) as connection:
+        first = connection.recv(1000).decode(errors="replace")
+        demand(first == f"220 {host} ESMTP\r\n", f"the greeting is {first}")
+    server = smtp(address)
+    try:
+        missing = {"8bitmime", "pipelining", "size", "starttls"} - server.esmtp_features.keys()
+        demand(not missing, f"no {', '.join(sorted(missing)).upper()}")
+        size = int(server.esmtp_features["size"] or 0)
+        demand(size == limit * 2**20, f"SIZE {size}, not {limit * 2**20}")
+        told = {"auth", "expn", "vrfy"} & server.esmtp_features.keys()
+        demand(not told, f"it offers {', '.join(sorted(told)).upper()}")
+        server.starttls(context=unverified())
+        server.ehlo()
+        demand("auth" not in server.esmtp_features, "it offers AUTH to servers")
+        big = reply(server.docmd(f"MAIL FROM:<> SIZE={size + 1}"), 552) if size else "any size"
+    finally:
+        end(server)
+    return f"SIZE {size}: {big}"
+
+
+def commands(address: str) -> str:
+    """Go the way of a letter without a letter, and out of order (RFC 5321 section 4.1.4)."""
+    server = smtplib.SMTP(address, 25, "[192.0.2.1]", timeout=TIMEOUT)
+    try:
+        reply(server.docmd("HELO", "[192.0.2.1]"), 250)
+        reply(server.noop(), 250)
+        reply(server.docmd("RCPT TO:<postmaster>"), 503)
+        reply(server.docmd("MAIL FROM:<>"), 250)
+        reply(server.docmd("DATA"), 503)
+        reply(server.rset(), 250)
+        reply(server.docmd("NONSENSE"), 500)
+        return reply(server.docmd("QUIT"), 221)
+    finally:
+        server.close()
+
+
+def asked(
+    address: str, sender: str, recipient: str, port: int = 25, context: ssl.SSLContext | None = None
+) -> tuple[int, bytes]:
+    """Return the answer to a recipient, or to the sender if that is not taken."""
+    server = smtp(address, port, context)
+    try:
+        code, text = server.docmd(f"MAIL FROM:<{sender}>")
+        return server.docmd(f"RCPT TO:<{recipient}>") if code == 250 else (code, text)
+    finally:
+        end(server)
+
+
+def unknown_user(address: str, recipient: str, sender: str) -> str:
+    """Demand that it is said at once that there is nobody of this name, and that those in charge are there."""
+    domain = recipient.rpartition("@")[2]
+    for name in ("postmaster", "abuse", "POSTMASTER"):
+        reply(asked(address, "", f"{name}@{domain}"), 250)
+    reply(asked(address, "", "postmaster"), 250)
+    return reply(asked(address, sender, recipient), 550)
+
+
+def discreet(address: str, user: str, domain: str) -> str:
+    """Demand that nobody is told who there is, without being sent away."""
+    server = smtp(address)
+    try:
+        known, unknown = (server.docmd(f"VRFY {name}@{domain}") for name in (user, NOBODY))
+        text = reply(known, 252, 502)
+        demand(known == unknown, f"{known} for {user}, {unknown} for {NOBODY}")
+        reply(server.docmd(f"EXPN {user}@{domain}"), 502, 550)
+    finally:
+        end(server)
+    return text
+
+
+def unknown_sender(address: str, recipient: str) -> str:
+    """Demand that a sender to whom nobody could answer is refused."""
+    return reply(asked(address, f"user@{STRANGER}", recipient.replace("postmaster", "abuse")), 550)
+
+
+def relayed(address: str, user: str, foreign: str) -> str:
+    """Demand that a host of the local network may send anywhere without a password."""
+    domain = user.rpartition("@")[2]
+    return reply(asked(address, f"postmaster@{domain}", foreign), 250)
+
+
+def forms(address: str, domain: str, foreign: str) -> list[tuple[str, str]]:
+    """Return senders and recipients by which a server has been led to pass letters on to anybody."""
+    local, _, elsewhere = foreign.partition("@")
+    literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+    return [
+        (foreign, foreign),
+        ("", foreign),
+        (f"postmaster@{domain}", foreign),
+        (f"postmaster@{literal}", foreign),
+        (foreign, foreign.upper()),
+        (foreign, f"{foreign}."),
+        (foreign, f'"{local}"@{elsewhere}'),
+        (foreign, f"@{domain}:{foreign}"),
+        (foreign, f"@{literal}:{foreign}"),
+        (foreign, f"{local}%{elsewhere}@{domain}"),
+        (foreign, f"{local}%{elsewhere}"),
+        (foreign, f"{local}%{elsewhere}@{literal}"),
+        (foreign, f'"{foreign}"@{domain}'),
+        (foreign, f'"{foreign}"'),
+        (foreign, f"{foreign}@{domain}"),
+        (foreign, f"{elsewhere}!{local}@{domain}"),
+        (foreign, f"{elsewhere}!{local}"),
+        (foreign, f"{local}@{elsewhere}@{literal}"),
+        (foreign, f"{local}@[192.0.2.25]"),
+    ]
+
+
+def not_relayed(address: str, domain: str, foreign: str) -> str:
+    """Demand that a stranger's letter to somebody else is refused before it is told, in whatever form."""
+    tried = forms(address, domain, foreign)
+    for sender, recipient in tried:
+        code, text = asked(address, sender, recipient)
+        demand(500 <= code < 560, f"from <{sender}> to <{recipient}>: {code} {text.decode(errors='replace')}")
+    return f"{len(tried)} forms"
+
+
+def impostor(address: str, *names: str) -> str:
+    """Demand that a stranger is not taken who says that he is this server."""
+    for name in names:
+        server = smtplib.SMTP(address, 25, timeout=TIMEOUT)
+        try:
+            text = reply(server.docmd("EHLO", name), 550)
+        finally:
+            end(server)
+    return text
+
+
+def unauthenticated(address: str, port: int, recipient: str) -> str:
+    """Demand that nobody hands in a letter without having shown who he is, and no password without TLS."""
+    if port == 587:
+        server = smtp(address, port)
+        try:
+            demand("auth" not in server.esmtp_features, "it offers AUTH before STARTTLS")
+            reply(server.docmd("AUTH", "PLAIN AHgAeA=="), 503, 530, 538)
+        finally:
+            end(server)
+        reply(asked(address, "", recipient, port), 530)
+    server = smtp(address, port, unverified())
+    try:
+        mechanisms = server.esmtp_features.get("auth", "").split()
+        demand(mechanisms == ["PLAIN", "LOGIN"], f"AUTH {' '.join(mechanisms)}")
+    finally:
+        end(server)
+    return reply(asked(address, "", recipient, port, unverified()), 530)
+
+
+def imap_before_tls(address: str) -> str:
+    """Demand that a password is taken by nobody who could be overheard (RFC 9051 section 11.2)."""
+    server = imap(address)
+    try:
+        wanted = {"IMAP4REV1", "STARTTLS", "LOGINDISABLED"}
+        demand(wanted <= set(server.capabilities), f"CAPABILITY {' '.join(server.capabilities)}")
+        try:
+            server.login(NOBODY, "x")
+        except imaplib.IMAP4.error as error:
+            demand("PRIVACYREQUIRED" in str(error), str(error))
+        else:
+            raise ProbeError("it takes a password without TLS")
+        server.starttls(unverified())
+        offered = set(good(server.capability())[0].decode().split())
+        demand("LOGINDISABLED" not in offered, "LOGINDISABLED after STARTTLS, too")
+        demand("AUTH=PLAIN" in offered, "no AUTH=PLAIN after STARTTLS")
+    finally:
+        end(server)
+    return "LOGINDISABLED"
+
+
+def pop3_before_tls(address: str) -> str:
+    """Demand the same of POP3 (RFC 2595 section 4)."""
+    server = pop3(address)
+    try:
+        demand("STLS" in server.capa(), f"CAPA {' '.join(server.capa())}")
+        try:
+            server.user(NOBODY)
+        except poplib.error_proto as error:
+            refusal = str(error)
+        else:
+            raise ProbeError("it takes a user without TLS")
+        server.stls(unverified())
+        offered = server.capa()
+        demand({"TOP", "UIDL", "USER", "SASL"} <= offered.keys(), f"CAPA {' '.join(offered)}")
+    finally:
+        end(server)
+    return refusal
+
+
+def old_version_refused(address: str, port: int, version: ssl.TLSVersion) -> str:
+    """Demand that the server refuses a version of TLS that nobody should use (RFC 8996)."""
+    context = unverified()
+    context.set_ciphers("ALL:@SECLEVEL=0")  # the client itself must be willing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    try:
+        server = OPENERS[port](address, port, context)
+    except ssl.SSLError as error:
+        return error.reason or str(error)
+    except (ConnectionResetError, smtplib.SMTPServerDisconnected):
+        return "connection reset"
+    end(server)
+    raise ProbeError(f"the server takes {version.name}")
+
+
+def its_own(address: str, port: int, names: list[str]) -> str:
+    """Demand a certificate of somebody whom the host trusts, for these names and for no other."""
+    for name in names:
+        server = OPENERS[port](address, port, named(name))
+        end(server)
+    try:
+        server = OPENERS[port](address, port, named(STRANGER))
+    except ssl.SSLCertVerificationError as error:
+        demand(error.verify_code == 62, str(error))  # X509_V_ERR_HOSTNAME_MISMATCH
+        return ", ".join(names)
+    end(server)
+    raise ProbeError(f"a client that wants {STRANGER} is content with the certificate")
+
+
+# What users do
+
+
+def new_mark() -> str:
+    """Return a letter's own word, which tells when it was written."""
+    return f"{MARK}-{int(time.time())}-{secrets.token_hex(6)}"
+
+
+def plain_letter(mark: str, sender: str, recipient: str) -> email.message.EmailMessage:
+    """Write a letter."""
+    letter = email.message.EmailMessage(policy=email.policy.SMTP)
+    letter["From"], letter["To"], letter["Subject"] = sender, recipient, f"A probe, ñ: {mark}"
+    letter["Message-ID"] = f"<{mark}@{STRANGER}>"
+    letter["Date"] = email.utils.localtime()
+    letter.set_content(TEXT.replace("\r\n", "\n"), cte="8bit")
+    return letter
+
+
+def hand_in(address: str, port: int, user: User, domain: str, recipient: str, letter: bytes) -> str:
+    """Send a letter as a mail program does."""
+    server = smtp(address, port, unverified())
+    try:
+        server.login(user["name"], user["password"])
+        reply(server.docmd(f"MAIL FROM:<{user['name']}@{domain}> BODY=8BITMIME"), 250)
+        reply(server.rcpt(recipient), 250)
+        return reply(server.data(letter), 250)
+    finally:
+        end(server)
+
+
+def found(server: imaplib.IMAP4, mark: str) -> list[str]:
+    """Return the numbers of the letters with a mark."""
+    return good(server.uid("SEARCH", "HEADER", "Message-ID", mark))[0].decode().split()
+
+
+def arrived(server: imaplib.IMAP4, mark: str) -> str:
+    """Wait for a letter."""
+    deadline = time.monotonic() + ARRIVAL
+    while not (numbers := found(server, mark)):
+        demand(time.monotonic() < deadline, f"the letter has not arrived within {ARRIVAL:g} s")
+        good(server.noop())
+        time.sleep(0.05)
+    demand(len(numbers) == 1, f"the letter is there {len(numbers)} times")
+    return numbers[0]
+
+
+def clear(server: imaplib.IMAP4, mark: str) -> None:
+    """Take away a letter, and others of this program's for which nobody waits any more."""
+    for number in found(server, MARK):
+        header = fetched(server, number, "HEADER.FIELDS (MESSAGE-ID)")
+        text = header.decode(errors="replace")
+        written = text.partition(f"{MARK}-")[2].partition("-")[0]
+        if mark in text or (written.isdigit() and int(written) < time.time() - LEFT):
+            server.uid("STORE", number, "+FLAGS.SILENT", "(\\Deleted)")
+    server.expunge()
+
+
+def fetched(server: imaplib.IMAP4, number: str, part: str = "") -> bytes:
+    """Return a letter, or a part of it, from among what else the server tells."""
+    answers = good(server.uid("FETCH", number, f"(BODY.PEEK[{part}])"))
+    return b"".join(answer[1] for answer in answers if isinstance(answer, tuple))
+
+
+def demand_text(letter: bytes, mark: str) -> email.message.EmailMessage:
+    """Demand that a letter says what was written; return it."""
+    seen = email.message_from_bytes(letter, policy=email.policy.SMTP)
+    demand(seen["Subject"] == f"A probe, ñ: {mark}", f"the subject is {seen['Subject']}")
+    demand(letter.partition(b"\r\n\r\n")[2] == TEXT.encode(), "the text is another one")
+    return seen
+
+
+def authenticated(address: str, port: int, mechanism: str, user: User, foreign: str) -> str:
+    """Demand that whoever has given a password may send anywhere; the letter itself is not sent."""
+    server = smtp(address, port, unverified())
+    try:
+        server.user, server.password = user["name"], user["password"]
+        text = reply(server.auth(mechanism, getattr(server, f"auth_{mechanism.lower()}")), 235)
+        reply(server.docmd(f"MAIL FROM:<{foreign}>"), 250)
+        reply(server.docmd(f"RCPT TO:<{foreign}>"), 250)
+        reply(server.rset(), 250)
+    finally:
+        end(server)
+    return text
+
+
+def by_imap(address: str, writer: User, reader: User, domain: str) -> str:
+    """Send a letter and read it as IMAP does: SEARCH, FETCH, STORE, COPY, EXPUNGE, in two folders."""
+    mark = new_mark()
+    to = f"{reader['name']}@{domain}"
+    hand_in(address, 587, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
+    server = imap(address, 143, unverified())
+    try:
+        server.login(reader["name"], reader["password"])
+        good(server.select("INBOX"))
+        try:
+            number = arrived(server, mark)
+            seen = demand_text(fetched(server, number), mark)
+            demand(seen["Return-Path"] == f"<{writer['name']}@{domain}>", f"Return-Path: {seen['Return-Path']}")
+            good(server.uid("STORE", number, "+FLAGS", "(\\Seen \\Flagged)"))
+            demand(
+                number
+                in good(server.uid("SEARCH", "SEEN", "FLAGGED", "HEADER", "Message-ID", mark))[0].decode().split(),
+                "the flags are not kept",
+            )
+            good(server.create(mark))
+            try:
+                good(server.uid("COPY", number, mark))
+                good(server.select(mark))
+                demand_text(fetched(server, arrived(server, mark)), mark)
+                clear(server, mark)
+                demand(not found(server, mark), "the letter is still in the folder")
+                good(server.select("INBOX"))
+            finally:
+                good(server.delete(mark))
+        finally:
+            clear(server, mark)
+        demand(not found(server, mark), "the letter is still there")
+    finally:
+        end(server)
+    return str(seen["Message-ID"])
+
+
+def by_pop3(address: str, writer: User, reader: User, domain: str) -> str:
+    """Send a letter and read it as POP3 does: USER, PASS, STAT, LIST, UIDL, TOP, RETR, DELE."""
+    mark = new_mark()
+    to = f"{reader['name']}@{domain}"
+    hand_in(address, 465, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
+    try:
+        deadline = time.monotonic() + ARRIVAL
+        # What comes later, a session does not see.
+        while not taken(address, reader, mark):
+            demand(time.monotonic() < deadline, f"the letter has not arrived within {ARRIVAL:g} s")
+            time.sleep(0.05)
+        with mailbox(address, reader) as server:
+            demand(not found(server, mark), "the letter is still there")
+    except ProbeError:
+        with mailbox(address, reader) as server:
+            clear(server, mark)
+        raise
+    return f"<{mark}@{STRANGER}>"
+
+
+def taken(address: str, user: User, mark: str) -> bool:
+    """Look for a letter, read it and delete it; return whether it was there."""
+    server = pop3(address, 110, unverified())
+    try:
+        server.user(user["name"])
+        server.pass_(user["password"])
+        count, size = server.stat()
+        sizes = {line.split()[0]: int(line.split()[1]) for line in server.list()[1]}
+        names = [line.split() for line in server.uidl()[1]]
+        demand((count, size) == (len(sizes), sum(sizes.values())), f"STAT {count} {size}, LIST {sizes}")
+        demand(len({name for _, name in names}) == count, f"STAT {count}, UIDL {names}")
+        for number, _ in names:
+            if mark.encode() not in b"\n".join(server.top(int(number), 0)[1]):
+                continue
+            letter = b"".join(line + b"\r\n" for line in server.retr(int(number))[1])
+            demand_text(letter, mark)
+            demand(len(letter) == sizes[number], f"LIST says {sizes[number]} octets, RETR gives {len(letter)}")
+            server.dele(int(number))
+            return True
+        return False
+    finally:
+        end(server)
+
+
+def intact(address: str, writer: User, reader: User, domain: str) -> str:
+    """Send a letter with parts in 8 bits, in base64 and as quoted-printable, and get the same octets back."""
+    mark = new_mark()
+    to = f"{reader['name']}@{domain}"
+    letter = plain_letter(mark, f"Ñoño <{writer['name']}@{domain}>", to)
+    letter.add_attachment(OCTETS, maintype="application", subtype="octet-stream", filename="año.bin")
+    letter.add_attachment(TEXT.replace("\r\n", "\n"), cte="quoted-printable", filename="€.txt")
+    sent = letter.as_bytes()
+    hand_in(address, 465, writer, domain, to, sent)
+    with mailbox(address, reader) as server:
+        try:
+            number = arrived(server, mark)
+            got = fetched(server, number)
+            part = fetched(server, number, "2")
+        finally:
+            clear(server, mark)
+    demand(got.endswith(sent), "the letter has changed on its way")
+    seen = email.message_from_bytes(got, policy=email.policy.SMTP)
+    _, octets, text = seen.iter_parts()
+    demand(octets.get_content() == OCTETS and octets.get_filename() == "año.bin", "the octets in base64 are others")
+    demand(text.get_payload(decode=True) == TEXT.encode(), "the quoted-printable text is another one")
+    demand(b"".join(part.split()) == b"".join(octets.get_payload().encode().split()), "the second part is another one")
+    return f"{len(sent)} octets"
+
+
+def from_outside(address: str, reader: User, domain: str, foreign: str) -> str:
+    """Bring a letter as another server does, to a user's address with a tag and with capitals in it."""
+    mark = new_mark()
+    to = f"{reader['name'].capitalize()}+tag@{domain.upper()}"
+    server = smtp(address, 25, unverified())
+    try:
+        reply(server.docmd(f"MAIL FROM:<{foreign}> BODY=8BITMIME"), 250)
+        reply(server.rcpt(to), 250)
+        reply(server.data(plain_letter(mark, foreign, to).as_bytes()), 250)
+    finally:
+        end(server)
+    with mailbox(address, reader) as box:
+        try:
+            seen = demand_text(fetched(box, arrived(box, mark)), mark)
+        finally:
+            clear(box, mark)
+    return str(seen["Delivered-To"])
+
+
+def special_folders(address: str, user: User) -> str:
+    """Demand that a mail program is told which folders are for what (RFC 6154), and that these are subscribed."""
+    with mailbox(address, user) as server:
+        lines = [line.decode() for line in good(server.list()) if line]
+        subscribed = [line.decode() for line in good(server.lsub()) if line]
+    uses = {use for line in lines for use in ("Archive", "Drafts", "Junk", "Sent", "Trash") if f"\\{use}" in line}
+    demand(len(uses) == 5, f"there are {', '.join(sorted(uses))}")
+    demand(len(subscribed) >= 5, f"subscribed: {subscribed}")
+    return ", ".join(sorted(uses))
+
+
+def wrong_password(address: str, port: int, user: User) -> str:
+    """Demand that a wrong password is refused, and not at once."""
+    server = OPENERS[port](address, port, unverified())
+    wrong, began = f"{user['password']}x", time.monotonic()
+    try:
+        if isinstance(server, smtplib.SMTP):
+            server.user, server.password = user["name"], wrong
+            server.auth("PLAIN", server.auth_plain)
+        elif isinstance(server, imaplib.IMAP4):
+            server.login(user["name"], wrong)
+        else:
+            server.user(user["name"])
+            server.pass_(wrong)
+    except (smtplib.SMTPAuthenticationError, imaplib.IMAP4.error, poplib.error_proto) as error:
+        demand(time.monotonic() - began > 1, "refused at once, so that thousands can be tried")
+        return str(error)
+    finally:
+        end(server)
+    raise ProbeError("it takes a wrong password")
