@@ -493,6 +493,140 @@ BROKEN |= {
 }
 
 
+EXIM = "/etc/exim4/conf.d/{}/{}server-for-dummies{}"
+EXIM_MAIN, EXIM_ACL = EXIM.format("main", "00_", ""), EXIM.format("acl", "50_", "")
+EXIM_RELOAD = "systemctl reload exim4"
+DOVECOT = "/etc/dovecot/local.conf"
+DOVECOT_RELOAD = "systemctl reload dovecot"
+RELAY_NETS = "s/^dc_relay_nets=.*/dc_relay_nets=\\x27<; {}\\x27/"
+WITHDRAW = "exim4 -bp | awk '/</ {print $3}' | xargs -r exim4 -Mrm >/dev/null"
+BROKEN |= {
+    "no mail server": Break(
+        "primary",
+        ("systemctl stop exim4", "systemctl start exim4"),
+        "client",
+        ["ipv? 25: *", "ipv? 587: *", "ipv? 465: *", "587: *", "ipv?: a letter*"],
+    ),
+    "no mailboxes": Break(
+        "primary",
+        ("systemctl stop dovecot", "systemctl start dovecot"),
+        "internet",
+        ["ipv? 143: *", "ipv? 110: *", "993: *", "folders *", "587: PLAIN*", "465: LOGIN*"],
+    ),
+    "letters that get stuck": Break(
+        "primary",
+        edit(EXIM.format("transport", "50_", ""), "s,socket = .*,socket = /run/none,", f"{EXIM_RELOAD} && {WITHDRAW}"),
+        "client",
+        ["ipv?: a letter, *", "a MIME letter*", "a letter from *"],
+    ),
+    "letters from anybody to anywhere": Break(
+        "primary",
+        edit("/etc/exim4/update-exim4.conf.conf", RELAY_NETS.format("0.0.0.0\\/0 ; ::\\/0"), EXIM_RELOAD),
+        "internet",
+        ["ipv? 25: relay refused", "ipv? 25: our own name refused"],
+    ),
+    "letters from nobody to anywhere": Break(
+        "primary",
+        edit("/etc/exim4/update-exim4.conf.conf", RELAY_NETS.format(""), EXIM_RELOAD),
+        "client",
+        ["ipv? 25: relay for *"],
+    ),
+    "letters for users who are nobody": Break(
+        "primary",
+        edit(EXIM_ACL, "/^acl_site_rcpt/,/require/{/deny|domains|verify/d}", EXIM_RELOAD),
+        "client",
+        ["ipv? 25: 550 *"],
+    ),
+    "letters from senders who are nobody": Break(
+        "primary",
+        edit(EXIM_MAIN, "/^CHECK_RCPT_VERIFY_SENDER/d", EXIM_RELOAD),
+        "internet",
+        ["ipv? 25: unknown sender *"],
+    ),
+    "letters handed in without a password": Break(
+        "primary",
+        edit(EXIM_MAIN, "/^MAIN_ACL_CHECK_MAIL/d", EXIM_RELOAD),
+        "client",
+        ["ipv? 587: 530 *", "ipv? 465: 530 *"],
+    ),
+    "passwords for letters that can be overheard": Break(
+        "primary",
+        edit(EXIM.format("auth", "50_", ""), "/server_advertise_condition/d", EXIM_RELOAD),
+        "internet",
+        ["ipv? 25: greeting *", "ipv? 587: 530 *"],
+    ),
+    "a mail server that takes others for itself": Break(
+        "primary", edit(EXIM_ACL, "s/\\+site_names/nobody.invalid/", EXIM_RELOAD), "internet", ["ipv? 25: our own *"]
+    ),
+    "a mail server that tells who there is": Break(
+        "primary",
+        edit(EXIM_MAIN, "s/^acl_smtp_helo.*/&\\nacl_smtp_vrfy = acl_check_mail/", EXIM_RELOAD),
+        "client",
+        ["ipv? 25: nobody told *"],
+    ),
+    "a mail server that tells too much": Break(
+        "primary", edit(EXIM_MAIN, "/^smtp_banner/d", EXIM_RELOAD), "client", ["ipv? 25: greeting *"]
+    ),
+    "a mail server without patience": Break(
+        "primary",
+        edit(EXIM_MAIN, "$ a smtp_max_synprot_errors = 0", EXIM_RELOAD),
+        "client",
+        ["ipv? 25: commands in *"],
+    ),
+    "no tags": Break(
+        "primary",
+        edit(EXIM.format("router", "890_", "_tags"), "s/suffix = .*/suffix = -none/", EXIM_RELOAD),
+        "internet",
+        ["a letter from outside, to a tag"],
+    ),
+    "old TLS for letters": Break(
+        "primary",
+        edit(EXIM_MAIN, "s/^tls_require_ciphers.*/tls_require_ciphers = LEGACY:+VERS-ALL/", EXIM_RELOAD),
+        "client",
+        ["25: TLSv1* refused", "587: TLSv1* refused", "465: TLSv1* refused"],
+    ),
+    "old TLS for mailboxes": Break(
+        "primary",
+        edit(
+            DOVECOT,
+            "s/^ssl_min_protocol.*/ssl_min_protocol = TLSv1\\nssl_cipher_list = ALL:@SECLEVEL=0/",
+            DOVECOT_RELOAD,
+        ),
+        "client",
+        ["143: TLSv1* refused", "993: TLSv1* refused", "110: TLSv1* refused", "995: TLSv1* refused"],
+    ),
+    "another's certificate for letters": Break(
+        "primary",
+        edit(EXIM_MAIN, "s,/site/mail(.pem|.key),/site/web\\1,", EXIM_RELOAD),
+        "client",
+        ["25: certificate *", "587: certificate *", "465: certificate *"],
+    ),
+    "another's certificate for mailboxes": Break(
+        "primary",
+        edit(DOVECOT, "s,/site/mail(.pem|.key),/site/web\\1,", DOVECOT_RELOAD),
+        "client",
+        ["143: certificate *", "993: certificate *", "110: certificate *", "995: certificate *"],
+    ),
+    "passwords for mailboxes that can be overheard": Break(
+        "primary",
+        edit(
+            DOVECOT,
+            "s/^ssl = .*/ssl = yes/; s/^(auth_allow_cleartext = )no/\\1yes/; s/^(disable_plaintext_auth = )yes/\\1no/",
+            DOVECOT_RELOAD,
+        ),
+        "internet",
+        ["ipv? 143: *", "ipv? 110: *"],
+    ),
+    "a mailbox for any password": Break(
+        "primary",
+        edit("/etc/pam.d/dovecot", "s/^@include common-auth/auth sufficient pam_permit.so/", "true"),
+        "client",
+        ["[0-9]*: a wrong password refused"],
+    ),
+    "folders of no use": Break("primary", edit(DOVECOT, "/special_use/d", DOVECOT_RELOAD), "client", ["folders *"]),
+}
+
+
 @contextmanager
 def broken(lab: Lab, what: Break) -> Iterator[None]:
     try:

@@ -40,14 +40,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "mail exchanger that is an alias": (
         {
             "site_records": [
-                {"name": "mail", "type": "CNAME", "value": "@"},
-                {"name": "@", "type": "MX", "value": "10 mail"},
+                {"name": "alias", "type": "CNAME", "value": "@"},
+                {"name": "@", "type": "MX", "value": "10 alias"},
             ]
         },
         "site_records",
     ),
     "mail exchanger that is nowhere": (
-        {"site_records": [{"name": "@", "type": "MX", "value": "10 mail"}]},
+        {"site_records": [{"name": "@", "type": "MX", "value": "10 nowhere"}]},
         "site_records",
     ),
     "record twice": ({"site_records": [{"name": ["a", "a"], "type": "A", "value": "192.0.2.1"}]}, "site_records"),
@@ -208,6 +208,27 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"site_web_hosts": [{"name": "www.example.org", "tls": True}]},
         "is to be for www.example.org, outside of what the authority may",
     ),
+    "mail server that is called what something else is": (
+        {"site_mail_host": "www"},
+        "Edit the settings of bind9: Edit site_records: zone st.um. has",
+    ),
+    "mail domain that is none": ({"exim4_local_domains": ["st um"]}, "Edit exim4_local_domains: 'st um' is not valid"),
+    "mail relay for a network that is none": (
+        {"exim4_relay_networks": ["172.16.22.1"]},
+        "Edit exim4_relay_networks: '172.16.22.1' is not valid as network",
+    ),
+    "mail alias with a line end": (
+        {"exim4_aliases": {"root": "user1\nall: user2"}},
+        "Edit exim4_aliases: 'user1\\nall: user2' is not valid as mailbox",
+    ),
+    "mail alias for nobody": ({"exim4_aliases": {"root": []}}, "Edit exim4_aliases"),
+    "mail of negative size": ({"exim4_size_limit": -1}, "Edit exim4_size_limit: -1 is not valid as count"),
+    "mail option misspelled": ({"exim4_relay_network": []}, "is exim4_relay_networks meant?"),
+    "mail folder for an unknown use": (
+        {"dovecot_folders": [{"name": "Sent", "use": "Sended"}]},
+        "value of use must be one of: All, Archive",
+    ),
+    "mailbox with connections below zero": ({"dovecot_connections": -1}, "Edit dovecot_connections: -1 is not valid"),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 

@@ -24,6 +24,7 @@ from frame import ProbeError, demand
 
 TIMEOUT = 4.0
 ARRIVAL = 3.0  # seconds that a letter may take
+PATIENCE = 3.0  # seconds that a wrong password is waited for
 LEFT = 60.0  # seconds after which nobody waits for it any more
 STRANGER = "does-not-exist.invalid"
 NOBODY = "does-not-exist"
@@ -642,8 +643,9 @@ def special_folders(address: str, user: User) -> str:
 
 
 def wrong_password(address: str, port: int, user: User) -> str:
-    """Demand that a wrong password is refused, and not at once."""
+    """Demand that a wrong password is refused, and not at once; who has tried before waits longer than this does."""
     server = OPENERS[port](address, port, unverified())
+    server.sock.settimeout(PATIENCE)
     wrong, began = f"{user['password']}x", time.monotonic()
     try:
         if isinstance(server, smtplib.SMTP):
@@ -654,6 +656,8 @@ def wrong_password(address: str, port: int, user: User) -> str:
         else:
             server.user(user["name"])
             server.pass_(wrong)
+    except (TimeoutError, smtplib.SMTPServerDisconnected):
+        return f"no answer within {PATIENCE:g} s"
     except (smtplib.SMTPAuthenticationError, imaplib.IMAP4.error, poplib.error_proto) as error:
         demand(time.monotonic() - began > 1, "refused at once, so that thousands can be tried")
         return str(error)

@@ -1,0 +1,145 @@
+"""Letters reach who they are for, people come and go, and what the daemons refuse never goes live."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from lab import Lab, changed
+
+pytestmark = pytest.mark.once
+MAIL = ("playbooks/mail.yml",)
+FILES = "find /etc/exim4 /etc/dovecot -type f | sort | xargs sha256sum"
+USERS = [{"name": "user1", "full_name": "User One"}, {"name": "user2", "full_name": "User Two"}]
+# Brings a letter as a server does, and lets somebody look for it, with what the probes are made of.
+SEND = """
+import sys
+sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
+from probes import mail
+address, recipient, name, password = sys.argv[1:]
+mark = mail.new_mark()
+server = mail.smtp(address)
+print(*[server.docmd(line)[0] for line in ("MAIL FROM:<>", f"RCPT TO:<{recipient}>")], sep="\\n")
+if server.data(mail.plain_letter(mark, "a@st.um", recipient).as_bytes())[0] == 250:
+    with mail.mailbox(address, {"name": name, "password": password}) as box:
+        mail.demand_text(mail.fetched(box, mail.arrived(box, mark)), mark)
+        mail.clear(box, mark)
+    print("read")
+"""
+
+
+def sent(lab: Lab, recipient: str, reader: str, password: str = "") -> list[str]:
+    """Send a letter; return the server's answers, and whether the reader has found it."""
+    word = password or (lab.secrets() / f"password-{reader}").read_text().strip()
+    arguments = [lab.address(135), recipient, reader, word]
+    return lab.run("client", "python3", "-B", "-c", SEND, *arguments, check=False).splitlines()
+
+
+def since(lab: Lab) -> str:
+    """Return since when the daemons run."""
+    return lab.run("primary", "systemctl", "show", "-p", "ActiveEnterTimestampMonotonic,MainPID", "exim4", "dovecot")
+
+
+def test_a_second_run_changes_nothing(lab: Lab) -> None:
+    assert changed(lab.playbook(*MAIL)) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        pytest.param(
+            {"exim4_options": {"no_such_option": "x"}},
+            'main option "no_such_option" unknown',
+            id="an option that Exim does not have",
+        ),
+        pytest.param(
+            {"exim4_options": {"acl_smtp_connect": "no_such_acl"}},
+            "SMTPConnectError: (451, b'Temporary local problem - please try later') The old files are back.",
+            id="a rule that Exim looks for in vain when somebody comes",
+        ),
+        pytest.param(
+            {"dovecot_options": {"no_such_setting": "x"}},
+            "no_such_setting",
+            id="a setting that Dovecot does not have",
+        ),
+        pytest.param(
+            {"dovecot_certificate": "nobodys"},
+            "The old files are back. The old configuration is in force again.",
+            id="a certificate that Dovecot does not have",
+        ),
+    ],
+)
+def test_what_is_refused_leaves_the_old_configuration(lab: Lab, settings: dict[str, Any], words: str) -> None:
+    before, began = lab.run("primary", "sh", "-c", FILES), since(lab)
+    output = lab.playbook(*MAIL, settings=settings, fails=True)
+    assert words in re.sub(r"\s+", " ", output)
+    assert lab.run("primary", "sh", "-c", FILES) == before
+    assert since(lab) == began
+    assert sent(lab, "user2@st.um", "user2") == ["250", "250", "read"]
+
+
+def test_somebody_new_has_a_mailbox_at_once(lab: Lab) -> None:
+    run = ("playbooks/accounts.yml", "-l", "primary")
+    assert sent(lab, "guest@st.um", "guest", "none")[1] == "550"
+    passwords = {"user1": "not used", "user2": "not used", "guest": "a guest's own word"}
+    began = since(lab)
+    try:
+        lab.playbook(*run, settings={"site_users": [*USERS, {"name": "guest"}], "accounts_passwords": passwords})
+        assert sent(lab, "guest@st.um", "guest", passwords["guest"]) == ["250", "250", "read"]
+        assert sent(lab, "GUEST+x@ST.UM", "guest@st.um", passwords["guest"]) == ["250", "250", "read"]
+        assert since(lab) == began
+    finally:
+        lab.playbook(*run, settings={"accounts_deleted": ["guest"], "accounts_passwords": passwords})
+    assert sent(lab, "guest@st.um", "guest", "none")[1] == "550"
+
+
+def test_whoever_is_in_charge_gets_the_letters_for_it(lab: Lab) -> None:
+    for name in ("postmaster", "abuse", "hostmaster", "root"):
+        assert sent(lab, f"{name}@st.um", "user1") == ["250", "250", "read"]
+    began = since(lab)
+    try:
+        assert changed(lab.playbook(*MAIL, settings={"site_postmaster": "user2"})) == 1
+        assert sent(lab, "abuse@st.um", "user2") == ["250", "250", "read"]
+        assert since(lab) == began
+    finally:
+        lab.playbook(*MAIL)
+
+
+def test_a_further_domain_is_ours_as_soon_as_it_is_in_the_settings(lab: Lab) -> None:
+    assert sent(lab, "user1@second.example", "user1")[:2] == ["250", "250"]  # passed on, for the local network
+    lab.run("primary", "sh", "-c", "exim4 -bp | awk '/</ {print $3}' | xargs -r exim4 -Mrm")
+    try:
+        lab.playbook(*MAIL, settings={"exim4_local_domains": ["st.um", "second.example"]})
+        assert sent(lab, "user1@second.example", "user1") == ["250", "250", "read"]
+        assert sent(lab, "nobody-there@second.example", "user1")[1] == "550"
+    finally:
+        lab.playbook(*MAIL)
+
+
+def test_accounts_of_the_system_have_no_mailbox(lab: Lab) -> None:
+    assert sent(lab, "bind@st.um", "user1")[1] == "550"
+
+
+def test_the_sockets_of_dovecot_are_for_exim_alone(lab: Lab) -> None:
+    names = ["/run/dovecot/auth-exim4", "/run/dovecot/lmtp"]
+    assert lab.run("primary", "stat", "-c", "%U %a", *names) == "Debian-exim 600\n" * 2
+
+
+def test_packages_are_left_quiet(lab: Lab) -> None:
+    # Nothing of a package's is changed but the configuration that is there to be edited.
+    names = ["exim4-config", "exim4-base", "dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"]
+    output = lab.run("primary", "dpkg", "--verify", *names, check=False)
+    assert [line for line in output.splitlines() if "/usr/share/" not in line] == []
+
+
+def test_no_password_is_in_what_a_run_prints(lab: Lab) -> None:
+    words = [path.read_text().strip() for path in lab.secrets().glob("password-*")]
+    output = lab.playbook("playbooks/probes.yml", "-vvv", "--diff", settings={"exim4_size_limit": 51})
+    try:
+        assert changed(output) == 2
+        assert len(words) > 1
+        assert not [word for word in words if word in output]
+        assert not [word for word in words if json.dumps(word) in output]
+    finally:
+        lab.playbook("playbooks/probes.yml")
