@@ -1,0 +1,165 @@
+"""Which probes of mail there are follows from who asks; and what they make of answers that are wrong."""
+
+import contextlib
+import importlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from frame import ProbeError
+
+mail = importlib.import_module("probes.mail")
+USERS = [{"name": "user1", "password": "x"}, {"name": "user2", "password": "y"}]
+SETTINGS = {
+    "role": "inside",
+    "addresses": ["192.0.2.1", "2001:db8::1"],
+    "host": "mail.st.um",
+    "domain": "st.um",
+    "names": ["mail.st.um"],
+    "size_limit": 50,
+    "foreign": "user@www.example.org",
+    "users": USERS,
+}
+
+
+def names(**settings: Any) -> set[str]:
+    return {name for name, _ in mail.probes(SETTINGS | settings)}
+
+
+def test_who_is_inside_may_send_anywhere_and_knows_the_authority() -> None:
+    inside, outside = names(), names(role="outside")
+    assert {"ipv4 25: relay for the local network", "ipv6 25: relay for the local network"} <= inside - outside
+    assert {"ipv4 25: relay refused", "ipv6 25: relay refused", "ipv4 25: our own name refused"} <= outside - inside
+    assert {f"{port}: certificate for its own names alone" for port in mail.OPENERS} == {
+        name for name in inside - outside if "certificate" in name
+    }
+
+
+def test_without_users_nobody_writes_letters() -> None:
+    assert not [name for name in names(users=[]) if "letter" in name or "password" in name]
+    assert "ipv4 25: nobody told who there is" in names(users=[])
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_forms_of_relaying(address: str) -> None:
+    forms = mail.forms(address, "st.um", "user@www.example.org")
+    assert len(set(forms)) == len(forms) >= 16
+    assert all("example.org" in recipient.lower() or "[192.0.2.25]" in recipient for _, recipient in forms)
+    assert {sender for sender, _ in forms} >= {"", "user@www.example.org", "postmaster@st.um"}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], str]:
+    """Serve SMTP, each command with the answer to the first pattern that it matches; return the address."""
+    create, listening = socket.create_connection, []
+
+    def start(answers: dict[str, str]) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listening.append(listener)
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(socket, "create_connection", lambda to, *rest, **more: create((to[0], port), *rest, **more))
+
+        def serve(connection: socket.socket) -> None:
+            with contextlib.suppress(ConnectionError), connection, connection.makefile("rwb") as stream:
+                stream.write(b"220 mail.st.um ESMTP\r\n")
+                stream.flush()
+                for line in stream:
+                    text = line.decode().strip()
+                    answer = next((answers[pattern] for pattern in answers if re.match(pattern, text)), "250 fine")
+                    stream.write(answer.encode() + b"\r\n")
+                    stream.flush()
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return "127.0.0.1"
+
+    yield start
+    for listener in listening:
+        listener.close()
+
+
+def test_a_server_that_passes_one_form_on_is_found(server: Callable[[dict[str, str]], str]) -> None:
+    closed = {"RCPT": "550 relay not permitted"}
+    assert mail.not_relayed(server(closed), "st.um", "user@www.example.org") == "19 forms"
+    with pytest.raises(ProbeError, match=re.escape("to <user%www.example.org@st.um>: 250")):
+        mail.not_relayed(
+            server({"RCPT TO:<user%www.example.org@st.um>": "250 fine"} | closed), "st.um", "user@www.example.org"
+        )
+
+
+def test_a_server_that_only_puts_off_is_not_one_that_refuses(server: Callable[[dict[str, str]], str]) -> None:
+    with pytest.raises(ProbeError, match="451 later"):
+        mail.not_relayed(server({"RCPT": "451 later"}), "st.um", "user@www.example.org")
+
+
+def test_a_server_that_tells_who_there_is(server: Callable[[dict[str, str]], str]) -> None:
+    answers = {"VRFY": "252 cannot", "EXPN": "550 no"}
+    assert mail.discreet(server(answers), "user1", "st.um") == "252 cannot"
+    with pytest.raises(ProbeError, match="for does-not-exist"):
+        mail.discreet(server({"VRFY does-not": "502 no"} | answers), "user1", "st.um")
+    with pytest.raises(ProbeError, match="250 user1"):
+        mail.discreet(server({"VRFY user1": "250 user1"} | answers), "user1", "st.um")
+
+
+def test_a_letter_that_was_changed_is_told_from_the_one_that_was_sent() -> None:
+    mark = mail.new_mark()
+    letter = mail.plain_letter(mark, "user1@st.um", "user2@st.um").as_bytes()
+    assert mail.demand_text(letter, mark)["Message-ID"] == f"<{mark}@{mail.STRANGER}>"
+    for old, new in ((b"\r\n.. a line", b"\r\n. a line"), (b"\r\nFrom here", b"\r\n>From here"), ("ñ".encode(), b"n")):
+        assert old in letter
+        with pytest.raises(ProbeError, match="the text is another one"):
+            mail.demand_text(letter.replace(old, new), mark)
+    with pytest.raises(ProbeError, match="the subject is"):
+        mail.demand_text(letter, mail.new_mark())
+
+
+class Box:
+    """A mailbox of some letters, as far as `clear` sees it."""
+
+    def __init__(self, marks: list[str]) -> None:
+        self.letters = dict(enumerate(marks, 1))
+        self.deleted: list[int] = []
+
+    def uid(self, command: str, *words: str) -> tuple[str, list[Any]]:
+        if command == "SEARCH":
+            return "OK", [" ".join(str(n) for n, mark in self.letters.items() if words[-1] in mark).encode()]
+        number = int(words[0])
+        if command == "FETCH":
+            # Another session's flags come in between.
+            return "OK", [
+                b"9 (FLAGS (\\Seen))",
+                (b"1 (BODY {9}", f"Message-ID: <{self.letters[number]}@x>".encode()),
+                b")",
+            ]
+        self.deleted.append(number)
+        return "OK", []
+
+    def expunge(self) -> None:
+        for number in self.deleted:
+            del self.letters[number]
+
+
+def test_letters_that_nobody_waits_for_are_taken_away_and_no_others() -> None:
+    old, new, own = f"{mail.MARK}-{int(time.time() - 100)}-a", mail.new_mark(), mail.new_mark()
+    box = Box([old, new, own, "somebody-else"])
+    mail.clear(box, own)
+    assert list(box.letters.values()) == [new, "somebody-else"]
+
+
+def test_errors_are_told_in_the_servers_words() -> None:
+    with pytest.raises(ProbeError, match=r"NO .*quota"):
+        mail.good(("NO", [b"quota"]))
+    with pytest.raises(ProbeError, match="451 later"):
+        mail.reply((451, b"later"), 250)
+    assert mail.good(("OK", [b"x"])) == [b"x"]
