@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab import Lab, changed
+from lab import Lab, changed, wait_until
 
 pytestmark = pytest.mark.once
 MAIL = ("playbooks/mail.yml",)
@@ -115,6 +115,21 @@ def test_a_further_domain_is_ours_as_soon_as_it_is_in_the_settings(lab: Lab) -> 
         assert sent(lab, "nobody-there@second.example", "user1")[1] == "550"
     finally:
         lab.playbook(*MAIL)
+
+
+def test_a_new_name_is_in_the_certificate_that_is_shown(lab: Lab) -> None:
+    run = ("playbooks/certificates.yml", "-l", "primary")
+    script = "openssl s_client -connect st.um:$0 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName"
+    began = since(lab)
+    try:
+        lab.playbook(*run, settings={"site_mail_aliases": ["smtp", "imap", "pop3", "post"]})
+        for port in ("465", "993"):
+            wait_until(lambda port=port: "DNS:post.st.um" in lab.run("client", "sh", "-c", script, port))
+        assert since(lab) == began
+    finally:
+        lab.playbook(*run)
+    for port in ("465", "993"):
+        wait_until(lambda port=port: "DNS:post.st.um" not in lab.run("client", "sh", "-c", script, port))
 
 
 def test_accounts_of_the_system_have_no_mailbox(lab: Lab) -> None:

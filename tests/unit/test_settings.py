@@ -221,7 +221,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"exim4_aliases": {"root": "user1\nall: user2"}},
         "Edit exim4_aliases: 'user1\\nall: user2' is not valid as mailbox",
     ),
-    "mail alias for nobody": ({"exim4_aliases": {"root": []}}, "Edit exim4_aliases"),
+    "mail alias for nobody": ({"exim4_aliases": {"root": []}}, "Edit exim4_aliases: '' is not valid as mailbox"),
     "mail of negative size": ({"exim4_size_limit": -1}, "Edit exim4_size_limit: -1 is not valid as count"),
     "mail option misspelled": ({"exim4_relay_network": []}, "is exim4_relay_networks meant?"),
     "mail folder for an unknown use": (

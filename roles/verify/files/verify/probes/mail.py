@@ -24,7 +24,7 @@ from frame import ProbeError, demand
 
 TIMEOUT = 4.0
 ARRIVAL = 3.0  # seconds that a letter may take
-PATIENCE = 3.0  # seconds that a wrong password is waited for
+PATIENCE = 2.0  # seconds that a wrong password is waited for
 LEFT = 60.0  # seconds after which nobody waits for it any more
 STRANGER = "does-not-exist.invalid"
 NOBODY = "does-not-exist"
