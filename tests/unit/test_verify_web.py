@@ -24,3 +24,12 @@ def test_a_page_for_members(role: str, user: dict[str, Any], there: set[str], no
     names = {name.partition(": ")[2] for name, _ in web.probes(settings) if name.startswith("www2.st.um")}
     assert there <= names
     assert not not_there & names
+
+
+@pytest.mark.parametrize("acme", [False, True])
+def test_a_public_certificate_is_not_in_the_dns(acme: bool) -> None:
+    vhosts = [{"name": "www4.st.um", "tls": True, "acme": acme}]
+    settings = {"role": "inside", "addresses": ["192.0.2.1"], "vhosts": vhosts}
+    names = {name.partition(": ")[2] for name, _ in web.probes(settings)}
+    assert "certificate for its own names alone" in names
+    assert ("believed by its TLSA record" in names) == (not acme)

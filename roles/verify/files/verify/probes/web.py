@@ -53,6 +53,7 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{name}: weak ciphers refused", partial(weak_refused, address, name)
             if inside:
                 yield f"{name}: certificate for its own names alone", partial(certificate, address, name)
+            if inside and not vhost.get("acme"):
                 yield f"{name}: believed by its TLSA record", partial(by_dane, address, name)
     for address in addresses:
         where = f"ipv{ipaddress.ip_address(address).version}"
