@@ -8,7 +8,7 @@ short_description: Tell which certificates virtual hosts need
 version_added: "0.1.0"
 description:
   - Gives a certificate for each virtual host that is served over TLS, as P(certificates_due#filter) takes them, called
-    like the virtual host, for its name and its aliases.
+    like the virtual host, for its name and its aliases. Those with C(acme) get theirs from a public authority.
 positional: reload
 options:
   _input:
@@ -51,7 +51,7 @@ def vhost_certificates(vhosts: list[dict[str, Any]], reload: list[str]) -> list[
     return [
         {"name": vhost["name"], "names": [vhost["name"], *(vhost.get("aliases") or [])], "reload": reload}
         for vhost in vhosts
-        if vhost.get("tls")
+        if vhost.get("tls") and not vhost.get("acme")
     ]
 
 

@@ -10,7 +10,8 @@ description:
   - Gives an alias of the zone's apex for each name of a virtual host that is in the zone, and is not the apex itself.
   - For each that is served over TLS it also gives C(TLSA) records, by which a client that knows no authority knows it
     by the signed DNS, V(2 1 1), the digest of the public key of a root authority that is sent with the certificate (RFC
-    7671 section 5.2). They change neither when a certificate is renewed nor when another authority issues it.
+    7671 section 5.2). They change neither when a certificate is renewed nor when another authority issues it. Those
+    with C(acme) have none, as a public authority may issue with another key at any time.
 positional: zone, roots, ttl
 options:
   _input:
@@ -87,7 +88,7 @@ def vhost_records(
             relative = name.removesuffix(zone).removesuffix(".")
             if relative:
                 records.append({"name": relative, "type": "CNAME", "value": "@"})
-            if vhost.get("tls"):
+            if vhost.get("tls") and not vhost.get("acme"):
                 tlsa = ".".join(filter(None, ["_443._tcp", relative]))
                 records += [{"name": tlsa, "type": "TLSA", "value": value, "ttl": ttl} for value in values]
     return records

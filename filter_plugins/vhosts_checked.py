@@ -8,7 +8,7 @@ short_description: Refuse virtual hosts that cannot be served
 version_added: "0.1.0"
 description:
   - Gives the virtual hosts back as they are, if nothing is wrong with them.
-positional: groups, passwords, client_authority
+positional: groups, passwords, client_authority, authority
 options:
   _input:
     description: The virtual hosts, as in the variable C(apache_vhosts).
@@ -27,10 +27,13 @@ options:
     description: What the authority is called that certifies clients.
     type: str
     default: ""
+  authority:
+    description: The public authority, as in the variable C(apache_acme).
+    type: dict
 notes:
   - "Refused: a name that is not a domain name, or that is there twice; a network that is none; a group that is not
     there; a member of a group without a password; client certificates without TLS or an authority; a folder that is no
-    absolute path."
+    absolute path; C(acme) without C(tls), or while something of the authority is not told."
 """
 
 EXAMPLES = r"""
@@ -55,9 +58,15 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.loader import filter_loader
 
+NEEDED = ["url", "caa", "contact", "agreed"]
+
 
 def vhosts_checked(
-    vhosts: list[dict[str, Any]], groups: dict[str, list[str]], passwords: dict[str, str], client_authority: str = ""
+    vhosts: list[dict[str, Any]],
+    groups: dict[str, list[str]],
+    passwords: dict[str, str],
+    client_authority: str = "",
+    authority: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Refuse virtual hosts that cannot be served."""
     checked = filter_loader.get("checked").j2_function
@@ -78,6 +87,10 @@ def vhosts_checked(
                 f"Edit apache_vhosts or apache_groups: {vhost['name']} is for {', '.join(missing)}; "
                 f"there are {', '.join(groups) or 'no groups'}"
             )
+        if vhost.get("acme") and not vhost.get("tls"):
+            raise AnsibleFilterError(f"Edit apache_vhosts: {vhost['name']} has acme without tls")
+        if vhost.get("acme") and (missing := [key for key in NEEDED if not (authority or {}).get(key)]):
+            raise AnsibleFilterError(f"Edit apache_acme: for {vhost['name']} it takes {', '.join(missing)}, too")
     members = sorted({name for group in groups.values() for name in group})
     if bare := [name for name in members if not passwords.get(name)]:
         raise AnsibleFilterError(f"Edit apache_passwords: no password for {', '.join(bare)}")

@@ -87,7 +87,10 @@ def test_people_have_certificates_that_they_alone_can_use(lab: Lab) -> None:
 
 def test_a_file_for_people_that_is_gone_is_made_again(lab: Lab) -> None:
     lab.run("client", "rm", "/etc/ssl/site/user-user2.p12")
-    assert changed(lab.playbook(RUN, "-l", "client")) == 1
+    output = lab.playbook(RUN, "-l", "client", "-vvv", "--diff")
+    assert changed(output) == 1
+    assert (lab.secrets() / "password-user2").read_text().strip() not in output
+    assert "PRIVATE KEY" not in output
     lab.run("client", "test", "-s", "/etc/ssl/site/user-user2.p12")
     assert changed(lab.playbook(RUN, "-l", "client")) == 0
 

@@ -460,7 +460,7 @@ BROKEN |= {
         "primary",
         edit(SERVER, "s/^ServerTokens .*/ServerTokens Full/", WEB_RELOAD),
         "internet",
-        ["* nothing told *", "ipv?: *"],
+        ["* nothing told *", "ipv?: an unknown *"],
     ),
     "requests sent back": Break(
         "primary", edit(SERVER, "s/^TraceEnable .*/TraceEnable On/", WEB_RELOAD), "client", ["*: TRACE refused"]

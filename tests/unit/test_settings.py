@@ -204,6 +204,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"site_web_hosts": [{"name": "a.st.um", "client_certificates": True}]},
         "Edit apache_vhosts: a.st.um has client_certificates, which takes tls",
     ),
+    "virtual host of a public authority that is not told": (
+        {"site_web_hosts": [{"name": "a.st.um", "tls": True, "acme": True}], "apache_acme": {"url": "https://a.um/"}},
+        "Edit apache_acme: for a.st.um it takes caa, contact, agreed, too",
+    ),
     "virtual host over TLS of another domain": (
         {"site_web_hosts": [{"name": "www.example.org", "tls": True}]},
         "is to be for www.example.org, outside of what the authority may",

@@ -38,3 +38,12 @@ def test_a_page_for_holders_of_certificates(certificate: dict[str, str], count: 
         "www4.st.um: refused with anybody's certificate",
         "www4.st.um: refused by the door of www3.st.um",
     } <= names
+
+
+@pytest.mark.parametrize("acme", [False, True])
+def test_a_public_certificate_is_not_in_the_dns(acme: bool) -> None:
+    vhosts = [{"name": "www4.st.um", "tls": True, "acme": acme}]
+    settings = {"role": "inside", "addresses": ["192.0.2.1"], "vhosts": vhosts}
+    names = {name.partition(": ")[2] for name, _ in web.probes(settings)}
+    assert "certificate for its own names alone" in names
+    assert ("believed by its TLSA record" in names) == (not acme)

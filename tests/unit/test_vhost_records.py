@@ -53,6 +53,12 @@ def test_those_over_tls_tell_every_authority(authority):
     ]
 
 
+def test_those_of_a_public_authority_tell_no_other_and_need_no_certificate(authority):
+    vhosts = [{"name": "www4.st.um", "tls": True, "acme": True}]
+    assert vhost_records(vhosts, "st.um", [authority[0]]) == [{"name": "www4", "type": "CNAME", "value": "@"}]
+    assert vhost_certificates(vhosts, ["x"]) == []
+
+
 def test_refuses_what_is_no_authority():
     with pytest.raises(AnsibleFilterError, match="The certificate of an authority cannot be read"):
         vhost_records(VHOSTS, "st.um", ["nonsense"])

@@ -4,6 +4,7 @@ from vhosts_checked import vhosts_checked
 
 GROUPS = {"dummies": ["user1", "user2"]}
 PASSWORDS = {"user1": "x", "user2": "y"}
+AUTHORITY = {"url": "https://acme.example/", "caa": "acme.example", "contact": "me@st.um", "agreed": True}
 
 
 def test_right_ones_come_back_as_they_are():
@@ -14,6 +15,16 @@ def test_right_ones_come_back_as_they_are():
     ]
     assert vhosts_checked(vhosts, GROUPS, PASSWORDS, "st.um") == vhosts
     assert vhosts_checked([], {}, {}) == []
+    public = [{"name": "a.um", "tls": True, "acme": True}]
+    assert vhosts_checked(public, {}, {}, authority=AUTHORITY) == public
+
+
+@pytest.mark.parametrize("key", AUTHORITY)
+def test_a_public_authority_is_told_in_full(key):
+    vhosts = [{"name": "a.um", "tls": True, "acme": True}]
+    for authority in ({**AUTHORITY, key: ""}, {name: value for name, value in AUTHORITY.items() if name != key}):
+        with pytest.raises(AnsibleFilterError, match=f"Edit apache_acme: for a.um it takes {key}, too"):
+            vhosts_checked(vhosts, {}, {}, authority=authority)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,13 @@ def test_right_ones_come_back_as_they_are():
         ),
         ([{"name": "a.um", "folders": {"/pki": "srv"}}], {}, {}, "'srv' is not valid as path"),
         ([], GROUPS, {"user1": "x"}, "Edit apache_passwords: no password for user2"),
+        ([{"name": "a.um", "acme": True}], {}, {}, "Edit apache_vhosts: a.um has acme without tls"),
+        (
+            [{"name": "a.um", "tls": True, "acme": True}],
+            {},
+            {},
+            "Edit apache_acme: for a.um it takes url, caa, contact, agreed, too",
+        ),
     ],
 )
 def test_wrong_ones_are_refused(vhosts, groups, passwords, message):

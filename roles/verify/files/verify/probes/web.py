@@ -62,8 +62,8 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{name}: weak ciphers refused", partial(weak_refused, address, name)
             if inside:
                 yield f"{name}: certificate for its own names alone", partial(its_own, address, name)
-                if shown or not vhost.get("client_certificates"):
-                    yield f"{name}: believed by its TLSA record", partial(by_dane, address, name, shown)
+            if inside and not vhost.get("acme") and (shown or not vhost.get("client_certificates")):
+                yield f"{name}: believed by its TLSA record", partial(by_dane, address, name, shown)
     for address in addresses:
         where = f"ipv{ipaddress.ip_address(address).version}"
         yield f"{where}: an unknown name gets 404", partial(unknown, address, 80)
