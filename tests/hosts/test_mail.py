@@ -21,7 +21,7 @@ address, recipient, name, password = sys.argv[1:]
 mark = mail.new_mark()
 server = mail.smtp(address)
 print(*[server.docmd(line)[0] for line in ("MAIL FROM:<>", f"RCPT TO:<{recipient}>")], sep="\\n")
-if server.data(mail.plain_letter(mark, "a@st.um", recipient).as_bytes())[0] == 250:
+if name and server.data(mail.plain_letter(mark, "a@st.um", recipient).as_bytes())[0] == 250:
     with mail.mailbox(address, {"name": name, "password": password}) as box:
         mail.demand_text(mail.fetched(box, mail.arrived(box, mark)), mark)
         mail.clear(box, mark)
@@ -29,9 +29,9 @@ if server.data(mail.plain_letter(mark, "a@st.um", recipient).as_bytes())[0] == 2
 """
 
 
-def sent(lab: Lab, recipient: str, reader: str, password: str = "") -> list[str]:
-    """Send a letter; return the server's answers, and whether the reader has found it."""
-    word = password or (lab.secrets() / f"password-{reader}").read_text().strip()
+def sent(lab: Lab, recipient: str, reader: str = "", password: str = "") -> list[str]:
+    """Send a letter, if there is a reader; return the server's answers, and whether the reader has found it."""
+    word = password or (lab.secrets() / f"password-{reader}").read_text().strip() if reader else ""
     arguments = [lab.address(135), recipient, reader, word]
     return lab.run("client", "python3", "-B", "-c", SEND, *arguments, check=False).splitlines()
 
@@ -81,7 +81,7 @@ def test_what_is_refused_leaves_the_old_configuration(lab: Lab, settings: dict[s
 
 def test_somebody_new_has_a_mailbox_at_once(lab: Lab) -> None:
     run = ("playbooks/accounts.yml", "-l", "primary")
-    assert sent(lab, "guest@st.um", "guest", "none")[1] == "550"
+    assert sent(lab, "guest@st.um")[1] == "550"
     passwords = {"user1": "not used", "user2": "not used", "guest": "a guest's own word"}
     began = since(lab)
     try:
@@ -91,7 +91,7 @@ def test_somebody_new_has_a_mailbox_at_once(lab: Lab) -> None:
         assert since(lab) == began
     finally:
         lab.playbook(*run, settings={"accounts_deleted": ["guest"], "accounts_passwords": passwords})
-    assert sent(lab, "guest@st.um", "guest", "none")[1] == "550"
+    assert sent(lab, "guest@st.um")[1] == "550"
 
 
 def test_whoever_is_in_charge_gets_the_letters_for_it(lab: Lab) -> None:
@@ -107,12 +107,11 @@ def test_whoever_is_in_charge_gets_the_letters_for_it(lab: Lab) -> None:
 
 
 def test_a_further_domain_is_ours_as_soon_as_it_is_in_the_settings(lab: Lab) -> None:
-    assert sent(lab, "user1@second.example", "user1")[:2] == ["250", "250"]  # passed on, for the local network
-    lab.run("primary", "sh", "-c", "exim4 -bp | awk '/</ {print $3}' | xargs -r exim4 -Mrm")
+    assert sent(lab, "nobody-there@second.example")[1] == "250"  # the local network may send anywhere
     try:
         lab.playbook(*MAIL, settings={"exim4_local_domains": ["st.um", "second.example"]})
         assert sent(lab, "user1@second.example", "user1") == ["250", "250", "read"]
-        assert sent(lab, "nobody-there@second.example", "user1")[1] == "550"
+        assert sent(lab, "nobody-there@second.example")[1] == "550"
     finally:
         lab.playbook(*MAIL)
 
@@ -133,7 +132,7 @@ def test_a_new_name_is_in_the_certificate_that_is_shown(lab: Lab) -> None:
 
 
 def test_accounts_of_the_system_have_no_mailbox(lab: Lab) -> None:
-    assert sent(lab, "bind@st.um", "user1")[1] == "550"
+    assert sent(lab, "bind@st.um")[1] == "550"
 
 
 def test_the_sockets_of_dovecot_are_for_exim_alone(lab: Lab) -> None:
