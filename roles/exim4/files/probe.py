@@ -15,8 +15,8 @@ with smtplib.SMTP("localhost", 587, timeout=5) as server:
 # It is looked at whether there is TLS, not by whom.
 with smtplib.SMTP_SSL("localhost", 465, timeout=5, context=ssl._create_unverified_context()) as server:  # noqa: S323
     server.ehlo("localhost")
-# The rest of it, in a session that Exim only plays, with a stranger who says that he is one of us: he may be refused, but
-# not put off.
+# The rest of it, in a session that Exim only plays, with a stranger who says that he is one of us.
+# He may be refused, but not put off.
 session = f"""EHLO [192.0.2.1]
 MAIL FROM:<>
 RCPT TO:<postmaster@{sys.argv[1]}>
