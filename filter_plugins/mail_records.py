@@ -13,7 +13,9 @@ description:
     records (RFC 7208).
   - C(SRV) records tell mail programs where to read and hand in letters (RFC 6186), with TLS from the start if they
     can (RFC 8314), and by IMAP rather than by POP3.
-positional: host, aliases
+  - What a mail server has signed can be verified by C(DKIM) records (RFC 6376), and a C(DMARC) record (RFC 7489) says
+    what others ought to do with a letter that is neither signed nor from that server.
+positional: host, aliases, keys, dmarc
 options:
   _input:
     description: The addresses of the server.
@@ -29,6 +31,13 @@ options:
     type: list
     elements: str
     default: []
+  keys:
+    description: The public keys of signatures, in base64, by their selectors.
+    type: dict
+  dmarc:
+    description: What others ought to do, C(none), C(quarantine) or C(reject). Without it, there is no such record.
+    type: str
+    default: ''
 notes:
   - "Refused: a server without an address."
 seealso:
@@ -55,7 +64,7 @@ _value:
 """
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -71,7 +80,9 @@ SERVICES = {
 }
 
 
-def mail_records(addresses: list[str], host: str, aliases: Sequence[str] = ()) -> list[dict[str, Any]]:
+def mail_records(
+    addresses: list[str], host: str, aliases: Sequence[str] = (), keys: Mapping[str, str] | None = None, dmarc: str = ""
+) -> list[dict[str, Any]]:
     """Make the records that lead to a domain's mail server."""
     if not addresses:
         raise AnsibleFilterError(
@@ -87,6 +98,13 @@ def mail_records(addresses: list[str], host: str, aliases: Sequence[str] = ()) -
         {"name": "@", "type": "TXT", "value": "v=spf1 mx -all"},
         {"name": host, "type": "TXT", "value": "v=spf1 a -all"},
     ]
+    # A new key is not to wait for the old one to be forgotten.
+    records += [
+        {"name": f"{selector}._domainkey", "type": "TXT", "value": f"v=DKIM1; k=rsa; p={key}", "ttl": 3600}
+        for selector, key in (keys or {}).items()
+    ]
+    if dmarc:
+        records.append({"name": "_dmarc", "type": "TXT", "value": f"v=DMARC1; p={dmarc}", "ttl": 3600})
     records += [
         {"name": f"{service}._tcp", "type": "SRV", "value": f"{priority} 1 {port} {host}"}
         for service, (priority, port) in SERVICES.items()

@@ -555,6 +555,12 @@ BROKEN |= {
         "internet",
         ["ipv? 25: greeting *", "ipv? 587: 530 *"],
     ),
+    "forged letters": Break(
+        "primary",
+        edit(EXIM_MAIN, "/^acl_smtp_dkim|^MAIN_ACL_CHECK_DATA/d", EXIM_RELOAD),
+        "internet",
+        ["ipv? 25: forged *"],
+    ),
     "a mail server that takes others for itself": Break(
         "primary", edit(EXIM_ACL, "s/\\+site_names/nobody.invalid/", EXIM_RELOAD), "internet", ["ipv? 25: our own *"]
     ),

@@ -5,7 +5,10 @@ from ansible.errors import AnsibleFilterError
 from mail_records import mail_records
 from zone_records import zone_records
 
-RECORDS = mail_records(["192.0.2.1", "2001:db8::1"], "mail", ["smtp", "imap"])
+KEY = "TUlJQklqQU5CZ2tx" * 24  # as long as one of 2048 bits
+RECORDS = mail_records(
+    ["192.0.2.1", "2001:db8::1"], "mail", ["smtp", "imap"], {"first-1": KEY, "first-2": KEY}, "reject"
+)
 
 
 def values(name: str, kind: str) -> list[str]:
@@ -22,6 +25,24 @@ def test_the_exchanger_has_addresses_and_no_alias() -> None:
 def test_nobody_else_may_send_in_its_name() -> None:
     assert values("@", "TXT") == ["v=spf1 mx -all"]
     assert values("mail", "TXT") == ["v=spf1 a -all"]
+
+
+def test_others_know_our_signatures_and_what_to_do_without_one() -> None:
+    assert values("first-1._domainkey", "TXT") == values("first-2._domainkey", "TXT") == [f"v=DKIM1; k=rsa; p={KEY}"]
+    assert values("_dmarc", "TXT") == ["v=DMARC1; p=reject"]
+
+
+def test_without_keys_and_policy_there_are_no_such_records() -> None:
+    records = mail_records(["192.0.2.1"], "mail")
+    assert not [record for record in records if "_dmarc" in record["name"] or "_domainkey" in record["name"]]
+
+
+def test_a_long_key_is_several_strings_of_one_record() -> None:
+    (line,) = [
+        line for line in zone_records(RECORDS, "st.um", 3600, lines=True) if line.startswith("first-1._domainkey")
+    ]
+    assert line.count('"') == 4
+    assert "".join(line.split('"')[1::2]) == f"v=DKIM1; k=rsa; p={KEY}"
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "mail alias for nobody": ({"exim4_aliases": {"root": []}}, "Edit exim4_aliases: '' is not valid as mailbox"),
     "mail of negative size": ({"exim4_size_limit": -1}, "Edit exim4_size_limit: -1 is not valid as count"),
     "mail option misspelled": ({"exim4_relay_network": []}, "is exim4_relay_networks meant?"),
+    "mail checked in an unknown way": (
+        {"exim4_authentication": "some"},
+        "value of exim4_authentication must be one of: refuse, tell, no",
+    ),
+    "mail signed for a domain that is none": (
+        {"exim4_dkim_domains": ["st um"]},
+        "Edit exim4_dkim_domains: 'st um' is not valid as domain",
+    ),
+    "mail signed by no number": ({"site_dkim_keys": ["a b"]}, "site_dkim_keys"),
+    "mail policy that there is not": (
+        {"site_dmarc": "refuse"},
+        "value of site_dmarc must be one of: none, quarantine, reject",
+    ),
     "mail folder for an unknown use": (
         {"dovecot_folders": [{"name": "Sent", "use": "Sended"}]},
         "value of use must be one of: All, Archive",

@@ -22,6 +22,7 @@ SETTINGS = {
     "names": ["mail.st.um"],
     "size_limit": 50,
     "foreign": "user@www.example.org",
+    "forged": "user@example.net",
     "users": USERS,
 }
 
@@ -34,6 +35,8 @@ def test_who_is_inside_may_send_anywhere_and_knows_the_authority() -> None:
     inside, outside = names(), names(role="outside")
     assert {"ipv4 25: relay for the local network", "ipv6 25: relay for the local network"} <= inside - outside
     assert {"ipv4 25: relay refused", "ipv6 25: relay refused", "ipv4 25: our own name refused"} <= outside - inside
+    assert {"ipv4 25: forged letters refused", "ipv6 25: forged letters refused"} <= outside - inside
+    assert not [name for name in names(role="outside", forged="") if "forged" in name]
     assert {f"{port}: certificate for its own names alone" for port in mail.OPENERS} == {
         name for name in inside - outside if "certificate" in name
     }

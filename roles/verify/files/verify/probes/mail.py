@@ -55,6 +55,11 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{where} 25: relay for the local network", partial(relayed, address, f"{NOBODY}@{domain}", foreign)
         else:
             yield f"{where} 25: relay refused", partial(not_relayed, address, domain, foreign)
+            if settings["forged"]:
+                yield (
+                    f"{where} 25: forged letters refused",
+                    partial(forged, address, f"postmaster@{domain}", foreign, settings["forged"]),
+                )
             yield f"{where} 25: our own name refused", partial(impostor, address, settings["host"], domain)
         yield f"{where} 25: unknown sender refused", partial(unknown_sender, address, f"postmaster@{domain}")
         for port in (587, 465):
@@ -316,6 +321,19 @@ def not_relayed(address: str, domain: str, foreign: str) -> str:
         code, text = asked(address, sender, recipient)
         demand(500 <= code < 560, f"from <{sender}> to <{recipient}>: {code} {text.decode(errors='replace')}")
     return f"{len(tried)} forms"
+
+
+def forged(address: str, recipient: str, sender: str, author: str) -> str:
+    """Demand that a letter is refused whose author's domain wants that of what is not from its servers (DMARC)."""
+    for envelope in (author, sender, ""):
+        server = smtp(address)
+        try:
+            reply(server.mail(envelope), 250)
+            reply(server.rcpt(recipient), 250)
+            text = reply(server.data(plain_letter(new_mark(), author, recipient).as_bytes()), 550)
+        finally:
+            end(server)
+    return text
 
 
 def impostor(address: str, *names: str) -> str:
