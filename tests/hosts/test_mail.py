@@ -17,22 +17,48 @@ SEND = """
 import sys
 sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
 from probes import mail
-address, recipient, name, password = sys.argv[1:]
+address, recipient, name, password, folder, flag = sys.argv[1:]
 mark = mail.new_mark()
 server = mail.smtp(address)
 print(*[server.docmd(line)[0] for line in ("MAIL FROM:<>", f"RCPT TO:<{recipient}>")], sep="\\n")
-if server.data(mail.plain_letter(mark, "a@st.um", recipient).as_bytes())[0] == 250:
+letter = mail.plain_letter(mark, "a@st.um", recipient)
+letter["X-Spam-Flag"] = flag
+if server.data(letter.as_bytes())[0] == 250:
     with mail.mailbox(address, {"name": name, "password": password}) as box:
+        box.select(folder)
         mail.demand_text(mail.fetched(box, mail.arrived(box, mark)), mark)
         mail.clear(box, mark)
     print("read")
 """
 
 
-def sent(lab: Lab, recipient: str, reader: str, password: str = "") -> list[str]:
+# Makes a user's own rule, and asks at the end which one counts.
+RULE = """
+import sys
+sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
+from probes import mail
+address, name, password, *script = sys.argv[1:]
+server = mail.ManageSieve(address, context=mail.unverified())
+server.login(name, password)
+if script:
+    server.put("my own", *script)
+else:
+    print(server.active(), *server.command("LISTSCRIPTS"), sep="\\n")
+    server.command('SETACTIVE ""')
+    server.command('DELETESCRIPT "my own"')
+"""
+
+
+def password_of(lab: Lab, user: str) -> str:
+    """Return a user's password."""
+    return (lab.secrets() / f"password-{user}").read_text().strip()
+
+
+def sent(
+    lab: Lab, recipient: str, reader: str, password: str = "", folder: str = "INBOX", flag: str = "NO"
+) -> list[str]:
     """Send a letter; return the server's answers, and whether the reader has found it."""
-    word = password or (lab.secrets() / f"password-{reader}").read_text().strip()
-    arguments = [lab.address(135), recipient, reader, word]
+    arguments = [lab.address(135), recipient, reader, password or password_of(lab, reader), folder, flag]
     return lab.run("client", "python3", "-B", "-c", SEND, *arguments, check=False).splitlines()
 
 
@@ -62,6 +88,11 @@ def test_a_second_run_changes_nothing(lab: Lab) -> None:
             {"dovecot_options": {"no_such_setting": "x"}},
             "no_such_setting",
             id="a setting that Dovecot does not have",
+        ),
+        pytest.param(
+            {"dovecot_sieve": 'if true { deliver "Junk"; }'},
+            "server-for-dummies: line 4: error: unknown command 'deliver'",
+            id="rules that Sieve does not have",
         ),
         pytest.param(
             {"dovecot_certificate": "nobodys"},
@@ -117,6 +148,35 @@ def test_a_further_domain_is_ours_as_soon_as_it_is_in_the_settings(lab: Lab) -> 
         lab.playbook(*MAIL)
 
 
+def test_what_a_filter_has_marked_is_put_aside(lab: Lab) -> None:
+    began, script = since(lab), 'require "fileinto"; if exists "X-Spam-Flag" { fileinto "Trash"; }'
+    time = lab.run("primary", "date", "+%F %T").strip()
+    assert sent(lab, "user2+x@st.um", "user2") == ["250", "250", "read"]
+    assert sent(lab, "user2+x@st.um", "user2", folder="Junk", flag="YES") == ["250", "250", "read"]
+    try:
+        assert changed(lab.playbook(*MAIL, settings={"dovecot_sieve": script})) == 1
+        assert sent(lab, "user2@st.um", "user2", folder="Trash") == ["250", "250", "read"]
+    finally:
+        lab.playbook(*MAIL)
+    assert sent(lab, "user2@st.um", "user2", folder="Junk", flag="YES") == ["250", "250", "read"]
+    assert since(lab) == began
+    # Where it is not compiled, it is at each letter, and Dovecot complains.
+    assert "sieve" not in lab.run("primary", "journalctl", "-u", "dovecot", "--since", time, "-p", "warning")
+
+
+def test_a_users_own_rule_comes_after_and_outlives_the_probes(lab: Lab) -> None:
+    arguments = ["python3", "-B", "-c", RULE, lab.address(135), "user2", password_of(lab, "user2")]
+    lab.run("client", *arguments, 'require "fileinto"; fileinto "Archive";')
+    try:
+        assert sent(lab, "user2@st.um", "user2", folder="Archive") == ["250", "250", "read"]
+        assert sent(lab, "user2@st.um", "user2", folder="Junk", flag="YES") == ["250", "250", "read"]
+        assert [result["ok"] for result in lab.probes("client", "--probe=*rule").values()] == [True]
+        assert sent(lab, "user2@st.um", "user2", folder="Archive") == ["250", "250", "read"]
+    finally:
+        left = lab.run("client", *arguments)
+    assert left.splitlines() == ["my own", '"my own" ACTIVE']
+
+
 def test_a_new_name_is_in_the_certificate_that_is_shown(lab: Lab) -> None:
     run = ("playbooks/certificates.yml", "-l", "primary")
     script = "openssl s_client -connect st.um:$0 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName"
@@ -144,6 +204,7 @@ def test_the_sockets_of_dovecot_are_for_exim_alone(lab: Lab) -> None:
 def test_packages_are_left_quiet(lab: Lab) -> None:
     # Nothing of a package's is changed but the configuration that is there to be edited.
     names = ["exim4-config", "exim4-base", "dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd"]
+    names += ["dovecot-sieve", "dovecot-managesieved"]
     output = lab.run("primary", "dpkg", "--verify", *names, check=False)
     assert [line for line in output.splitlines() if "/usr/share/" not in line] == []
 
