@@ -49,6 +49,28 @@ else:
 """
 
 
+# Brings a letter of some size, which stays, or finds one that was brought.
+LETTER = """
+import sys
+sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
+from probes import mail
+address, sender, recipient, name, password, mark = sys.argv[1:]
+if not mark:
+    mark = mail.new_mark()
+    server = mail.smtp(address)
+    server.mail(sender)
+    print(*server.rcpt(recipient))
+    letter = mail.plain_letter(mark, "a@st.um", recipient)
+    letter["X-Padding"] = "x " * 1000
+    if server.data(letter.as_bytes())[0] == 250:
+        print(mark)
+else:
+    with mail.mailbox(address, {"name": name, "password": password}) as box:
+        mail.demand_text(mail.fetched(box, mail.arrived(box, mark)), mark)
+        mail.clear(box, mark)
+"""
+
+
 def password_of(lab: Lab, user: str) -> str:
     """Return a user's password."""
     return (lab.secrets() / f"password-{user}").read_text().strip()
@@ -177,6 +199,72 @@ def test_a_users_own_rule_comes_after_and_outlives_the_probes(lab: Lab) -> None:
     assert left.splitlines() == ["my own", '"my own" ACTIVE']
 
 
+def bring(lab: Lab, recipient: str, sender: str = "user2@st.um", mark: str = "") -> list[str]:
+    """Bring user1 a letter; return the answer to the recipient, and the letter's mark."""
+    arguments = [lab.address(135), sender, recipient, "user1", password_of(lab, "user1"), mark]
+    return lab.run("client", "python3", "-B", "-c", LETTER, *arguments, check=False).splitlines()
+
+
+def read(lab: Lab, mark: str) -> None:
+    """Let user1 find a letter, whole, and delete it."""
+    arguments = [lab.address(135), "", "", "user1", password_of(lab, "user1"), mark]
+    lab.run("client", "python3", "-B", "-c", LETTER, *arguments)
+
+
+def queued(lab: Lab) -> str:
+    """Return what Exim has not got rid of."""
+    return lab.run("primary", "exim4", "-bp")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "answer"),
+    [
+        pytest.param("permanent", "552 b'5.2.2 Mailbox is full'", id="for good"),
+        pytest.param("temporary", "452 b'4.2.2 Mailbox is full'", id="for now"),
+    ],
+)
+def test_a_full_mailbox_is_no_loss(lab: Lab, refusal: str, answer: str) -> None:
+    began = since(lab)
+    inbox = "grep -rl {} /home/{}/Maildir/new /home/{}/Maildir/cur"
+    try:
+        settings = {"dovecot_quota": "1K", "dovecot_quota_refusal": refusal}
+        assert changed(lab.playbook(*MAIL, settings=settings)) == 1
+        first = bring(lab, "user1@st.um")[1]
+        wait_until(lambda: lab.run("primary", "sh", "-c", inbox.format(first, "user1", "user1"), check=False))
+        assert bring(lab, "USER1+tag@ST.UM") == [answer]
+        # By an alias it is accepted. So it waits, or its sender is told.
+        second = bring(lab, "abuse@st.um")[1]
+        if refusal == "temporary":
+            log = "cat /var/spool/exim4/msglog/*"
+            wait_until(lambda: "452 4.2.2" in lab.run("primary", "sh", "-c", log, check=False))
+        else:
+            found = inbox.format(second, "user2", "user2")
+            wait_until(lambda: lab.run("primary", "sh", "-c", found, check=False))
+            told = lab.run("primary", "sh", "-c", f"cat $({found})")
+            assert "552 5.2.2" in told
+            lab.run("primary", "sh", "-c", f"rm $({found})")
+    finally:
+        lab.playbook(*MAIL)
+    assert sent(lab, "user1@st.um", "user1") == ["250", "250", "read"]
+    read(lab, first)
+    if refusal == "temporary":
+        lab.run("primary", "exim4", "-qff")
+        read(lab, second)
+    assert queued(lab) == ""
+    assert since(lab) == began
+
+
+def test_a_mailbox_without_a_limit(lab: Lab) -> None:
+    try:
+        lab.playbook(*MAIL, settings={"dovecot_quota": 0})
+        lab.playbook("playbooks/probes.yml", settings={"dovecot_quota": 0})
+        assert [result["ok"] for result in lab.probes("client", "--probe=quota*").values()] == [True]
+        assert sent(lab, "user1@st.um", "user1") == ["250", "250", "read"]
+    finally:
+        lab.playbook(*MAIL)
+        lab.playbook("playbooks/probes.yml")
+
+
 def test_a_new_name_is_in_the_certificate_that_is_shown(lab: Lab) -> None:
     run = ("playbooks/certificates.yml", "-l", "primary")
     script = "openssl s_client -connect st.um:$0 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName"
@@ -197,8 +285,8 @@ def test_accounts_of_the_system_have_no_mailbox(lab: Lab) -> None:
 
 
 def test_the_sockets_of_dovecot_are_for_exim_alone(lab: Lab) -> None:
-    names = ["/run/dovecot/auth-exim4", "/run/dovecot/lmtp"]
-    assert lab.run("primary", "stat", "-c", "%U %a", *names) == "Debian-exim 600\n" * 2
+    names = ["/run/dovecot/auth-exim4", "/run/dovecot/lmtp", "/run/dovecot/quota-status"]
+    assert lab.run("primary", "stat", "-c", "%U %a", *names) == "Debian-exim 600\n" * 3
 
 
 def test_packages_are_left_quiet(lab: Lab) -> None:

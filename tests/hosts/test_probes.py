@@ -623,6 +623,12 @@ BROKEN |= {
         "client",
         ["a letter, filed by a rule"],
     ),
+    "another quota": Break(
+        "primary", edit(DOVECOT, "s/(quota.*)1G/\\12G/", DOVECOT_RELOAD), "internet", ["quota shown"]
+    ),
+    "no word of the quota": Break(
+        "primary", edit(DOVECOT, "s/imap_quota( = yes)?$/acl\\1/", DOVECOT_RELOAD), "client", ["quota shown"]
+    ),
     "a mailbox for any password": Break(
         "primary",
         edit("/etc/pam.d/dovecot", "s/^@include common-auth/auth sufficient pam_permit.so/", "true"),

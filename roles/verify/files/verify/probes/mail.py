@@ -75,6 +75,7 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{port}: certificate for its own names alone", partial(its_own, address, port, settings["names"])
     if users:
         yield from of_users(addresses, users, domain, foreign)
+        yield "quota shown", partial(quota, address, users[-1], settings["quota"])
         if inside:  # who has one script at a time
             yield "a letter, filed by a rule", partial(by_rule, address, users[0], users[-1], domain)
 
@@ -762,6 +763,17 @@ def by_rule(address: str, writer: User, reader: User, domain: str) -> str:
     finally:
         end(rules)
     return mark
+
+
+def quota(address: str, user: User, wanted: str) -> str:
+    """Demand that a mail program is told how much room there is (RFC 9208)."""
+    with mailbox(address, user) as server:
+        told = good(server.getquotaroot("INBOX"))
+    text = str(told[1])
+    limits = [int(limit) for limit in re.findall("STORAGE [0-9]+ ([0-9]+)", text)]
+    number, unit = wanted.rstrip("KMGT"), "KMGT".find(wanted[-1])
+    demand(limits == ([int(number) * 1024**unit] if unit >= 0 else []), f"{text}, not {wanted}")
+    return text
 
 
 def special_folders(address: str, user: User) -> str:
