@@ -29,10 +29,11 @@ options:
       - V(mailbox), the local part of an address, or the whole of it (RFC 5321 section 4.1.2), without quoted strings.
       - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
+      - V(size), a number with V(K), V(M), V(G) or V(T), such as V(1G), or V(0).
       - V(generations), a list of such integers, at least one, and none of them twice.
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, generations, seconds]
+    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, size, generations, seconds]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -81,6 +82,7 @@ LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
+SIZE = re.compile(r"0|[1-9][0-9]*[KMGT]")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 MAILBOX = re.compile(rf"{ATOMS}(\.{ATOMS})*(@(?P<domain>.*))?", re.DOTALL)
@@ -180,6 +182,12 @@ def check_count(value: Any) -> None:
         raise ValueError("an integer from 0 on is possible")
 
 
+def check_size(value: Any) -> None:
+    """Refuse what is not an amount of storage."""
+    if not SIZE.fullmatch(str(value)):
+        raise ValueError("a number with K, M, G or T, such as 1G, is possible, or 0")
+
+
 def check_generations(value: Any) -> None:
     """Refuse what is not the numbers of generations, the one that counts first."""
     if not isinstance(value, list) or not value:
@@ -207,6 +215,7 @@ KINDS = {
     "mailbox": check_mailbox,
     "ssh_key": check_ssh_key,
     "count": check_count,
+    "size": check_size,
     "generations": check_generations,
     "seconds": check_seconds,
 }

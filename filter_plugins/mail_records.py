@@ -12,7 +12,7 @@ description:
   - Nobody but that server may send in the name of the domain, or greet with the name of the server, so say the C(SPF)
     records (RFC 7208).
   - C(SRV) records tell mail programs where to read and hand in letters (RFC 6186), with TLS from the start if they
-    can (RFC 8314), and by IMAP rather than by POP3.
+    can (RFC 8314), and by IMAP rather than by POP3; and where to put the rules by which letters are sorted (RFC 5804).
   - What a mail server has signed can be verified by C(DKIM) records (RFC 6376), and a C(DMARC) record (RFC 7489) says
     what others ought to do with a letter that is neither signed nor from that server.
 positional: host, aliases, keys, dmarc
@@ -77,6 +77,7 @@ SERVICES = {
     "_imap": (10, 143),
     "_pop3s": (20, 995),
     "_pop3": (30, 110),
+    "_sieve": (0, 4190),
 }
 
 

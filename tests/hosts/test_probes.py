@@ -511,7 +511,7 @@ BROKEN |= {
         "primary",
         ("systemctl stop dovecot", "systemctl start dovecot"),
         "internet",
-        ["ipv? 143: *", "ipv? 110: *", "993: *", "folders *", "587: PLAIN*", "465: LOGIN*"],
+        ["ipv? 143: *", "ipv? 110: *", "ipv? 4190: *", "993: *", "folders *", "587: PLAIN*", "465: LOGIN*"],
     ),
     "letters that get stuck": Break(
         "primary",
@@ -599,7 +599,7 @@ BROKEN |= {
             DOVECOT_RELOAD,
         ),
         "client",
-        ["143: TLSv1* refused", "993: TLSv1* refused", "110: TLSv1* refused", "995: TLSv1* refused"],
+        [f"{port}: TLSv1* refused" for port in (143, 993, 110, 995, 4190)],
     ),
     "another's certificate for letters": Break(
         "primary",
@@ -611,7 +611,7 @@ BROKEN |= {
         "primary",
         edit(DOVECOT, "s,/site/mail(.pem|.key),/site/web\\1,", DOVECOT_RELOAD),
         "client",
-        ["143: certificate *", "993: certificate *", "110: certificate *", "995: certificate *"],
+        [f"{port}: certificate *" for port in (143, 993, 110, 995, 4190)],
     ),
     "passwords for mailboxes that can be overheard": Break(
         "primary",
@@ -621,7 +621,19 @@ BROKEN |= {
             DOVECOT_RELOAD,
         ),
         "internet",
-        ["ipv? 143: *", "ipv? 110: *"],
+        ["ipv? 143: *", "ipv? 110: *", "ipv? 4190: *"],
+    ),
+    "rules that nobody follows": Break(
+        "primary",
+        edit(DOVECOT, "s/mail_plugins = .* sieve$/mail_plugins =/; s/sieve = yes/sieve = no/", DOVECOT_RELOAD),
+        "client",
+        ["a letter, filed by a rule"],
+    ),
+    "another quota": Break(
+        "primary", edit(DOVECOT, "s/(quota.*)1G/\\12G/", DOVECOT_RELOAD), "internet", ["quota shown"]
+    ),
+    "no word of the quota": Break(
+        "primary", edit(DOVECOT, "s/imap_quota( = yes)?$/acl\\1/", DOVECOT_RELOAD), "client", ["quota shown"]
     ),
     "a mailbox for any password": Break(
         "primary",

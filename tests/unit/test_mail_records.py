@@ -60,6 +60,10 @@ def test_programs_take_tls_from_the_start_and_imap_first(better: str, worse: str
     assert (first.split()[2:], second.split()[2:]) == ([ports[0], "mail"], [ports[1], "mail"])
 
 
+def test_programs_find_where_rules_are_put() -> None:
+    assert values("_sieve._tcp", "SRV") == ["0 1 4190 mail"]
+
+
 def test_a_zone_takes_them() -> None:
     assert len(zone_records(RECORDS, "st.um", 3600)) == len(RECORDS)
 

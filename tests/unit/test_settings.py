@@ -246,6 +246,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "value of use must be one of: All, Archive",
     ),
     "mailbox with connections below zero": ({"dovecot_connections": -1}, "Edit dovecot_connections: -1 is not valid"),
+    "mailbox of no size": ({"dovecot_quota": "1 GB"}, "Edit dovecot_quota: '1 GB' is not valid as size"),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 

@@ -21,6 +21,7 @@ SETTINGS = {
     "domain": "st.um",
     "names": ["mail.st.um"],
     "size_limit": 50,
+    "quota": "1G",
     "foreign": "user@www.example.org",
     "forged": "user@example.net",
     "users": USERS,

@@ -3,6 +3,7 @@
 The letters that are written are taken away again, also those that an earlier run has left.
 """
 
+import base64
 import contextlib
 import email
 import email.message
@@ -10,6 +11,7 @@ import email.policy
 import imaplib
 import ipaddress
 import poplib
+import re
 import secrets
 import smtplib
 import socket
@@ -69,6 +71,7 @@ def probes(settings: dict[str, Any]) -> Pairs:
             )
         yield f"{where} 143: STARTTLS, no login before it", partial(imap_before_tls, address)
         yield f"{where} 110: STLS, no login before it", partial(pop3_before_tls, address)
+        yield f"{where} 4190: STARTTLS, no login before it", partial(sieve_before_tls, address)
     address = addresses[0]
     for port in OPENERS:
         for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
@@ -77,6 +80,9 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{port}: certificate for its own names alone", partial(its_own, address, port, settings["names"])
     if users:
         yield from of_users(addresses, users, domain, foreign)
+        yield "quota shown", partial(quota, address, users[-1], settings["quota"])
+        if inside:  # who has one script at a time
+            yield "a letter, filed by a rule", partial(by_rule, address, users[0], users[-1], domain)
 
 
 def of_users(addresses: list[str], users: list[User], domain: str, foreign: str) -> Pairs:
@@ -161,7 +167,57 @@ def pop3(address: str, port: int = 110, context: ssl.SSLContext | None = None) -
     return server
 
 
-def end(server: smtplib.SMTP | imaplib.IMAP4 | poplib.POP3) -> None:
+class ManageSieve:
+    """The protocol by which rules for letters are put on a server (RFC 5804), as far as it is needed here."""
+
+    def __init__(self, address: str, port: int = 4190, context: ssl.SSLContext | None = None) -> None:
+        """Hear what the server can, with TLS if there are settings."""
+        self.sock = socket.create_connection((address, port), TIMEOUT)
+        self.stream = self.sock.makefile("rb")
+        self.capabilities = self.answer()
+        if context:
+            self.command("STARTTLS")
+            self.sock = context.wrap_socket(self.sock, server_hostname=address)
+            self.stream = self.sock.makefile("rb")
+            self.capabilities = self.answer()
+
+    def answer(self) -> list[str]:
+        """Return the lines before the server's OK; demand this."""
+        lines = []
+        while True:
+            line = self.stream.readline()
+            while literal := re.search(rb"{([0-9]+)}\r\n$", line):
+                line += self.stream.read(int(literal[1])) + self.stream.readline()
+            text = line.decode().rstrip()
+            if text.startswith("OK"):
+                return lines
+            demand(line and not text.startswith(("NO", "BYE")), text or "the server has hung up")
+            lines.append(text)
+
+    def command(self, text: str) -> list[str]:
+        """Give a command; return the lines of its answer."""
+        self.sock.sendall(f"{text}\r\n".encode())
+        return self.answer()
+
+    def login(self, name: str, password: str) -> None:
+        """Give a password."""
+        word = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+        self.command(f'AUTHENTICATE "PLAIN" "{word}"')
+
+    def put(self, name: str, script: str) -> None:
+        """Store a script, and make it the one that counts."""
+        self.command(f'PUTSCRIPT "{name}" {{{len(script.encode())}+}}\r\n{script}')
+        self.command(f'SETACTIVE "{name}"')
+
+    def active(self) -> str:
+        """Return the name of the script that counts, if there is one."""
+        lines = [line for line in self.command("LISTSCRIPTS") if line.endswith(" ACTIVE")]
+        names = [name[1] for line in lines if (name := re.fullmatch('"(.*)" ACTIVE', line))]
+        demand(len(names) == len(lines), f"the name of a script is {lines}")
+        return "".join(names)
+
+
+def end(server: smtplib.SMTP | imaplib.IMAP4 | poplib.POP3 | ManageSieve) -> None:
     """Take leave, as far as the server still listens."""
     with contextlib.suppress(OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto):
         if isinstance(server, smtplib.SMTP):
@@ -169,11 +225,18 @@ def end(server: smtplib.SMTP | imaplib.IMAP4 | poplib.POP3) -> None:
             server.close()
         elif isinstance(server, imaplib.IMAP4):
             server.logout()
+        elif isinstance(server, ManageSieve):
+            server.sock.close()
         else:
             server.quit()
 
 
-OPENERS: dict[int, Callable[..., Any]] = {25: smtp, 587: smtp, 465: smtp, 143: imap, 993: imap, 110: pop3, 995: pop3}
+OPENERS: dict[int, Callable[..., Any]] = {
+    **dict.fromkeys((25, 587, 465), smtp),
+    **dict.fromkeys((143, 993), imap),
+    **dict.fromkeys((110, 995), pop3),
+    4190: ManageSieve,
+}
 
 
 @contextlib.contextmanager
@@ -403,6 +466,28 @@ def pop3_before_tls(address: str) -> str:
         demand({"TOP", "UIDL", "USER", "SASL"} <= offered.keys(), f"CAPA {' '.join(offered)}")
     finally:
         end(server)
+    return refusal
+
+
+def sieve_before_tls(address: str) -> str:
+    """Demand the same of ManageSieve (RFC 5804 section 1.5)."""
+    server = ManageSieve(address)
+    try:
+        demand('"STARTTLS"' in server.capabilities, f"it offers {server.capabilities}")
+        demand('"SASL" ""' in server.capabilities, "it offers SASL without TLS")
+        try:
+            server.login(NOBODY, "x")
+        except ProbeError as error:
+            refusal = str(error)
+        else:
+            raise ProbeError("it takes a password without TLS")
+        demand("ENCRYPT-NEEDED" in refusal or "TLS" in refusal, refusal)
+    finally:
+        end(server)
+    server = ManageSieve(address, context=unverified())
+    end(server)
+    offered = next(line for line in server.capabilities if line.startswith('"SASL"'))
+    demand("PLAIN" in offered, f"after STARTTLS it offers {offered}")
     return refusal
 
 
@@ -654,6 +739,59 @@ def from_outside(address: str, reader: User, domain: str, foreign: str) -> str:
         finally:
             clear(box, mark)
     return str(seen["Delivered-To"])
+
+
+def rule(mark: str, own: str) -> str:
+    """Return a script that files the letter with a mark, and leaves the others to a script of its reader's."""
+    return (
+        'require ["fileinto", "include", "mailbox"];\r\n'
+        f'if header :contains "Message-ID" "{mark}" {{ fileinto :create "{mark}"; stop; }}\r\n'
+        + (f'include :personal "{own}";\r\n' if own else "")
+    )
+
+
+def by_rule(address: str, writer: User, reader: User, domain: str) -> str:
+    """Have a letter put into a folder by a rule, in front of those that its reader has; then take the rule away."""
+    mark = new_mark()
+    to = f"{reader['name']}@{domain}"
+    rules = ManageSieve(address, context=unverified())
+    try:
+        rules.login(reader["name"], reader["password"])
+        # The rule's name tells whose place it has taken: to whoever comes after a run that was killed, too.
+        own = rules.active().removeprefix(f"{MARK}:")
+        name = f"{MARK}:{own}"
+        rules.put(name, rule(mark, own))
+        try:
+            hand_in(address, 587, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
+            with mailbox(address, reader) as server:
+                try:
+                    deadline = time.monotonic() + ARRIVAL
+                    while server.select(mark)[0] != "OK":
+                        demand(time.monotonic() < deadline, f"the letter has not been filed within {ARRIVAL:g} s")
+                        time.sleep(0.05)
+                    demand_text(fetched(server, arrived(server, mark)), mark)
+                finally:
+                    for folder in (mark, "INBOX"):
+                        if server.select(folder)[0] == "OK":
+                            clear(server, mark)
+                    server.delete(mark)
+        finally:
+            rules.command(f'SETACTIVE "{own}"')
+            rules.command(f'DELETESCRIPT "{name}"')
+    finally:
+        end(rules)
+    return mark
+
+
+def quota(address: str, user: User, wanted: str) -> str:
+    """Demand that a mail program is told how much room there is (RFC 9208)."""
+    with mailbox(address, user) as server:
+        told = good(server.getquotaroot("INBOX"))
+    text = str(told[1])
+    limits = [int(limit) for limit in re.findall("STORAGE [0-9]+ ([0-9]+)", text)]
+    number, unit = wanted.rstrip("KMGT"), "KMGT".find(wanted[-1])
+    demand(limits == ([int(number) * 1024**unit] if unit >= 0 else []), f"{text}, not {wanted}")
+    return text
 
 
 def special_folders(address: str, user: User) -> str:
