@@ -11,20 +11,26 @@ description:
     to read its configuration does so at some time afterwards; a probe that comes before that is still answered by the
     old one.
   - It knows that the daemon has begun anew by what it has open, as each time it opens something of this kind.
-positional: pid_file, opened, seconds
+  - If one of its packages is younger than the daemon, it is restarted, as it may not understand the configuration of
+    what has come with it. No package has done that, where daemons are not started while packages are installed.
+positional: pid_file, opened, packages, seconds
 options:
   _input:
     description: The systemd unit.
     type: str
     required: true
   pid_file:
-    description: The path of the file that has the number of the daemon's process.
+    description: The path of the file that has the number of the daemon's process, and is written when it starts.
     type: str
     required: true
   opened:
     description: What it opens anew each time, and not otherwise.
     type: str
     choices: [pipe, socket]
+    required: true
+  packages:
+    description: A pattern for the names of the daemon's packages, as in a shell.
+    type: str
     required: true
   seconds:
     description: How long is waited.
@@ -37,9 +43,9 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that:
       - command[:2] == ['sh', '-ec']
-      - command[3:] == ['dovecot', '/run/dovecot/master.pid', 'pipe', '10']
+      - command[3:] == ['dovecot', '/run/dovecot/master.pid', 'pipe', 'dovecot-*', '10']
   vars:
-    command: "{{ 'dovecot' | awaited_reload('/run/dovecot/master.pid', 'pipe') }}"
+    command: "{{ 'dovecot' | awaited_reload('/run/dovecot/master.pid', 'pipe', 'dovecot-*') }}"
 """
 
 RETURN = r"""
@@ -53,13 +59,17 @@ from collections.abc import Callable
 from typing import Any
 
 SCRIPT = """
+if [ -n "$(find /var/lib/dpkg/info -name "$3.list" -newer "$1")" ]; then
+    systemctl restart "$0"
+    exit
+fi
 opened() { readlink /proc/"$(cat "$1")"/fd/* | grep "^$2:" || true; }
 before=$(opened "$1" "$2")
 systemctl reload "$0"
-end=$(($(date +%s) + $3))
+end=$(($(date +%s) + $4))
 while now=$(opened "$1" "$2"); [ -z "$now" ] || [ "$now" = "$before" ]; do
     if [ "$(date +%s)" -ge "$end" ]; then
-        echo "$0 has not begun anew within $3 s" >&2
+        echo "$0 has not begun anew within $4 s" >&2
         exit 1
     fi
     sleep 0.1
@@ -67,9 +77,9 @@ done
 """
 
 
-def awaited_reload(unit: str, pid_file: str, opened: str, seconds: int = 10) -> list[str]:
+def awaited_reload(unit: str, pid_file: str, opened: str, packages: str, seconds: int = 10) -> list[str]:
     """Make the command."""
-    return ["sh", "-ec", SCRIPT, unit, pid_file, opened, str(seconds)]
+    return ["sh", "-ec", SCRIPT, unit, pid_file, opened, packages, str(seconds)]
 
 
 class FilterModule:
