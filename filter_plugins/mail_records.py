@@ -15,7 +15,9 @@ description:
     can (RFC 8314), and by IMAP rather than by POP3; and where to put the rules by which letters are sorted (RFC 5804).
   - What a mail server has signed can be verified by C(DKIM) records (RFC 6376), and a C(DMARC) record (RFC 7489) says
     what others ought to do with a letter that is neither signed nor from that server.
-positional: host, aliases, keys, dmarc
+  - Others who send letters here know the server by C(TLSA) records (DANE, RFC 7672), and find that there is a policy
+    which says so over HTTPS (MTA-STS, RFC 8461). To whom they report what did not work is in a record, too (RFC 8460).
+positional: host, aliases, keys, dmarc, tlsa, mta_sts, tls_reports
 options:
   _input:
     description: The addresses of the server.
@@ -38,9 +40,28 @@ options:
     description: What others ought to do, C(none), C(quarantine) or C(reject). Without it, there is no such record.
     type: str
     default: ''
+  tlsa:
+    description: The values of C(TLSA) records, from P(tlsa_values#filter).
+    type: list
+    elements: str
+    default: []
+  mta_sts:
+    description:
+      - The policy, from P(mta_sts_policy#filter). Others fetch it anew when it changes. Without it, there is no such
+        record.
+    type: str
+    default: ''
+  tls_reports:
+    description: The mail address that gets the reports. Without it, there is no such record.
+    type: str
+    default: ''
 notes:
   - "Refused: a server without an address."
 seealso:
+  - plugin: tlsa_values
+    plugin_type: filter
+  - plugin: mta_sts_policy
+    plugin_type: filter
   - plugin: zone_records
     plugin_type: filter
 """
@@ -63,6 +84,7 @@ _value:
   elements: dict
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -82,7 +104,14 @@ SERVICES = {
 
 
 def mail_records(
-    addresses: list[str], host: str, aliases: Sequence[str] = (), keys: Mapping[str, str] | None = None, dmarc: str = ""
+    addresses: list[str],
+    host: str,
+    aliases: Sequence[str] = (),
+    keys: Mapping[str, str] | None = None,
+    dmarc: str = "",
+    tlsa: Sequence[str] = (),
+    mta_sts: str = "",
+    tls_reports: str = "",
 ) -> list[dict[str, Any]]:
     """Make the records that lead to a domain's mail server."""
     if not addresses:
@@ -106,6 +135,14 @@ def mail_records(
     ]
     if dmarc:
         records.append({"name": "_dmarc", "type": "TXT", "value": f"v=DMARC1; p={dmarc}", "ttl": 3600})
+    records += [{"name": f"_25._tcp.{host}", "type": "TLSA", "value": value, "ttl": 3600} for value in tlsa]
+    if mta_sts:
+        # The policy's name is another one when, and only when, the policy is.
+        name = hashlib.sha256(mta_sts.encode()).hexdigest()[:20]
+        records.append({"name": "_mta-sts", "type": "TXT", "value": f"v=STSv1; id={name};", "ttl": 3600})
+    if tls_reports:
+        value = f"v=TLSRPTv1; rua=mailto:{tls_reports}"
+        records.append({"name": "_smtp._tls", "type": "TXT", "value": value, "ttl": 3600})
     records += [
         {"name": f"{service}._tcp", "type": "SRV", "value": f"{priority} 1 {port} {host}"}
         for service, (priority, port) in SERVICES.items()

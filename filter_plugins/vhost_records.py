@@ -9,10 +9,8 @@ version_added: "0.1.0"
 description:
   - Gives an alias of the zone's apex for each name of a virtual host that is in the zone, and is not the apex itself.
   - For each that is served over TLS it also gives C(TLSA) records, by which a client that knows no authority knows it
-    by the signed DNS, V(2 1 1), the digest of the public key of a root authority that is sent with the certificate (RFC
-    7671 section 5.2). They change neither when a certificate is renewed nor when another authority issues it. Those
-    with C(acme) have none, as a public authority may issue with another key at any time.
-positional: zone, roots, ttl
+    by the signed DNS. Those with C(acme) have none, as a public authority may issue with another key at any time.
+positional: zone, tlsa, ttl
 options:
   _input:
     description: The virtual hosts, as in the variable C(apache_vhosts).
@@ -23,23 +21,20 @@ options:
     description: The zone's name, as A-labels without the final dot.
     type: str
     required: true
-  roots:
-    description: The certificates of the root authorities of the virtual hosts', in PEM.
+  tlsa:
+    description: The values of C(TLSA) records, from P(tlsa_values#filter).
     type: list
     elements: str
     default: []
   ttl:
-    description: The time, in seconds, for which others may remember what a root's key is.
+    description: The time, in seconds, for which others may remember C(TLSA) records.
     type: int
     default: 3600
-notes:
-  - "Refused: a root that is no certificate."
 seealso:
+  - plugin: tlsa_values
+    plugin_type: filter
   - plugin: zone_records
     plugin_type: filter
-  - name: RFC 7671
-    description: The TLSA record.
-    link: https://www.rfc-editor.org/rfc/rfc7671
 """
 
 EXAMPLES = r"""
@@ -57,29 +52,14 @@ _value:
   elements: dict
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-
-def digest(root: str) -> str:
-    """Return the SHA-256 digest of an authority's public key (RFC 6698 section 2.1)."""
-    try:
-        key = x509.load_pem_x509_certificate(root.encode()).public_key()
-    except ValueError as error:
-        raise AnsibleFilterError(f"The certificate of an authority cannot be read: {error}") from error
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
-
 
 def vhost_records(
-    vhosts: list[dict[str, Any]], zone: str, roots: Sequence[str] = (), ttl: int = 3600
+    vhosts: list[dict[str, Any]], zone: str, tlsa: Sequence[str] = (), ttl: int = 3600
 ) -> list[dict[str, Any]]:
     """Make the records that virtual hosts need in a zone."""
-    values = [f"2 1 1 {digest(root)}" for root in roots]
     records: list[dict[str, Any]] = []
     for vhost in vhosts:
         for name in [vhost["name"], *(vhost.get("aliases") or [])]:
@@ -89,8 +69,8 @@ def vhost_records(
             if relative:
                 records.append({"name": relative, "type": "CNAME", "value": "@"})
             if vhost.get("tls") and not vhost.get("acme"):
-                tlsa = ".".join(filter(None, ["_443._tcp", relative]))
-                records += [{"name": tlsa, "type": "TLSA", "value": value, "ttl": ttl} for value in values]
+                service = ".".join(filter(None, ["_443._tcp", relative]))
+                records += [{"name": service, "type": "TLSA", "value": value, "ttl": ttl} for value in tlsa]
     return records
 
 

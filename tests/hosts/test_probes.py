@@ -447,7 +447,7 @@ BROKEN |= {
         "primary",
         edit_zone("st.um", "s/( IN TLSA 2 1 1 )[0-9a-f]{8}/\\100000000/"),
         "client",
-        ["www3.st.um: believed *"],
+        ["www3.st.um: believed *", "ipv? 25: believed *"],
         cached=True,
     ),
     "an answer for unknown names": Break(
@@ -499,6 +499,7 @@ EXIM_RELOAD = "systemctl reload exim4"
 DOVECOT = "/etc/dovecot/local.conf"
 DOVECOT_RELOAD = "systemctl reload dovecot"
 RELAY_NETS = "s/^dc_relay_nets=.*/dc_relay_nets=\\x27<; {}\\x27/"
+DOCUMENTS = "/var/lib/server-for-dummies/mail/{}"
 WITHDRAW = "exim4 -bp | awk '/</ {print $3}' | xargs -r exim4 -Mrm >/dev/null"
 BROKEN |= {
     "no mail server": Break(
@@ -640,6 +641,24 @@ BROKEN |= {
         edit("/etc/pam.d/dovecot", "s/^@include common-auth/auth sufficient pam_permit.so/", "true"),
         "client",
         ["[0-9]*: a wrong password refused"],
+    ),
+    "documents that lead mail programs astray": Break(
+        "primary", edit(DOCUMENTS.format("autoconfig/config-v1.1.xml"), "s/>993</>994</", "true"), "client", ["auto*"]
+    ),
+    "a document that nobody at Microsoft's understands": Break(
+        "primary",
+        edit(DOCUMENTS.format("autodiscover/autodiscover.xml"), "s/>on</>off</", "true"),
+        "internet",
+        ["autodiscovery: *"],
+    ),
+    "another policy than was announced": Break(
+        "primary",
+        edit(DOCUMENTS.format("well-known/mta-sts.txt"), "s/mx: .*/mx: mx.example.org/", "true"),
+        "internet",
+        ["policy for *"],
+    ),
+    "nobody to complain to": Break(
+        "primary", edit_zone("st.um", "/^_smtp._tls.st.um/d"), "internet", ["reports about *"], cached=True
     ),
     "folders of no use": Break("primary", edit(DOVECOT, "/special_use/d", DOVECOT_RELOAD), "client", ["folders *"]),
 }

@@ -1,5 +1,7 @@
 """The records that lead to a mail server fit into a zone, and lead there."""
 
+import re
+
 import pytest
 from ansible.errors import AnsibleFilterError
 from mail_records import mail_records
@@ -35,6 +37,27 @@ def test_others_know_our_signatures_and_what_to_do_without_one() -> None:
 def test_without_keys_and_policy_there_are_no_such_records() -> None:
     records = mail_records(["192.0.2.1"], "mail")
     assert not [record for record in records if "_dmarc" in record["name"] or "_domainkey" in record["name"]]
+
+
+def test_others_know_the_server_by_its_authority_and_where_to_complain() -> None:
+    records = mail_records(["192.0.2.1"], "mail", tlsa=["2 1 1 ab", "2 1 1 cd"], tls_reports="postmaster@st.um")
+    found = [(record["name"], record["value"]) for record in records if record.get("ttl")]
+    assert found == [
+        ("_25._tcp.mail", "2 1 1 ab"),
+        ("_25._tcp.mail", "2 1 1 cd"),
+        ("_smtp._tls", "v=TLSRPTv1; rua=mailto:postmaster@st.um"),
+    ]
+
+
+def test_a_policy_has_another_name_when_it_is_another_one() -> None:
+    def name(policy: str) -> list[str]:
+        records = mail_records(["192.0.2.1"], "mail", mta_sts=policy)
+        return [record["value"] for record in records if record["name"] == "_mta-sts"]
+
+    (first,), (again,), (other,) = name("mode: testing"), name("mode: testing"), name("mode: enforce")
+    assert first == again != other
+    assert re.fullmatch(r"v=STSv1; id=[0-9a-z]{1,32};", first)
+    assert name("") == []
 
 
 def test_a_long_key_is_several_strings_of_one_record() -> None:

@@ -24,6 +24,9 @@ SETTINGS = {
     "quota": "1G",
     "foreign": "user@www.example.org",
     "forged": "user@example.net",
+    "dane": True,
+    "mta_sts": "version: STSv1",
+    "tls_reports": "postmaster@st.um",
     "users": USERS,
 }
 
@@ -46,6 +49,13 @@ def test_who_is_inside_may_send_anywhere_and_knows_the_authority() -> None:
 def test_without_users_nobody_writes_letters() -> None:
     assert not [name for name in names(users=[]) if "letter" in name or "password" in name]
     assert "ipv4 25: nobody told who there is" in names(users=[])
+
+
+def test_what_is_not_published_is_not_looked_for() -> None:
+    published = {"policy for others' mail servers", "reports about TLS: the address"}
+    published |= {f"ipv{version} 25: believed by its TLSA record" for version in (4, 6)}
+    assert published <= names()
+    assert not published & names(dane=False, mta_sts="", tls_reports="")
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-import dns.resolver
 from frame import ProbeError, demand
+
+from probes import dane
 
 TIMEOUT = 3.0
 STRANGER = "does-not-exist.invalid"
@@ -56,7 +57,8 @@ def probes(settings: dict[str, Any]) -> Pairs:
             if user:
                 yield f"{name}: a wrong password refused", partial(wrong_password, address, name, user)
         if vhost.get("tls"):
-            yield f"{name}: redirect to HTTPS", partial(redirected, address, name)
+            if vhost.get("redirect", True):
+                yield f"{name}: redirect to HTTPS", partial(redirected, address, name)
             for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
                 yield f"{name}: {version.name} refused", partial(old_version_refused, address, name, version)
             yield f"{name}: weak ciphers refused", partial(weak_refused, address, name)
@@ -319,19 +321,11 @@ def its_own(address: str, name: str) -> str:
 
 
 def by_dane(address: str, name: str, certificate: dict[str, str]) -> str:
-    """Demand that the certificate is the one that the DNS tells of (RFC 7671), whatever the host trusts."""
-    records = dns.resolver.resolve(f"_443._tcp.{name}.", "TLSA", lifetime=TIMEOUT)
-    where = f"[{address}]:443" if ":" in address else f"{address}:443"
-    argv = ["openssl", "s_client", "-connect", where, "-servername", name, "-verify_return_error", "-brief"]
-    if certificate:
-        argv += ["-cert", certificate["file"], "-cert_chain", certificate["file"], "-key", certificate["key"]]
-    argv += ["-no-CAfile", "-no-CApath", "-no-CAstore", "-dane_tlsa_domain", name]
-    for record in records:
-        argv += ["-dane_tlsa_rrdata", f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False, timeout=TIMEOUT)
-    said = [line for line in (done.stderr + done.stdout).splitlines() if "DANE TLSA" in line or "error" in line]
-    demand(done.returncode == 0 and said and "matched" in said[0], " ".join(said) or done.stderr)
-    return said[0]
+    """Demand that the server is known by the signed DNS."""
+    file = certificate.get("file", "")
+    return dane.believed(
+        address, 443, name, *(["-cert", file, "-cert_chain", file, "-key", certificate["key"]] if certificate else [])
+    )
 
 
 def unknown(address: str, port: int) -> str:
