@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab import Lab, changed, wait_until
+from letters import queued
 
 pytestmark = pytest.mark.once
 MAIL = ("playbooks/mail.yml",)
@@ -209,11 +210,6 @@ def read(lab: Lab, mark: str) -> None:
     """Let user1 find a letter, whole, and delete it."""
     arguments = [lab.address(135), "", "", "user1", password_of(lab, "user1"), mark]
     lab.run("client", "python3", "-B", "-c", LETTER, *arguments)
-
-
-def queued(lab: Lab) -> str:
-    """Return what Exim has not got rid of."""
-    return lab.run("primary", "exim4", "-bp")
 
 
 @pytest.mark.parametrize(
