@@ -76,6 +76,11 @@ class Lab:
         assert not check or done.returncode == 0, f"{host}: {argv}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def copy(self, source: str, path: str, target: str, copy: str) -> None:
+        """Copy a text from a host to another one."""
+        text = self.run(source, "cat", path)
+        self.run(target, "sh", "-c", 'printf %s "$1" >"$2"', "sh", text, copy)
+
     def dig(self, *arguments: str, host: str = "client") -> list[str]:
         """Return the lines of `dig +short` on a host."""
         return self.run(host, "dig", "+short", "+time=2", "+tries=1", *arguments, check=False).splitlines()

@@ -7,13 +7,31 @@ from typing import Any
 import pytest
 
 from lab import Lab
-from letters import ANSWER, ASK, BRING, FOREIGN, bring, foreign, handed_in, letter, mark, program, read
+from letters import ANSWER, ASK, BRING, FOREIGN, bring, foreign, handed_in, letter, mark, password, program, read
 
 pytestmark = pytest.mark.once
 DOMAIN = """
 import dkim
 letter = open(sys.argv[1], "rb").read()
 print(dkim.verify(letter), dkim.verify(letter.replace(b"last line", b"another line")))
+"""
+
+
+# Waits for a notice that is about a letter, and takes it away.
+RETURNED = r"""
+import time
+address, word, mark = sys.argv[1:]
+with mail.mailbox(address, {"name": "user1", "password": word}) as box:
+    deadline = time.monotonic() + 20
+    while True:
+        box.select()
+        if numbers := mail.good(box.search(None, "FROM", "Mailer-Daemon", "HEADER", "References", mark))[0].split():
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    print(mail.fetched(box, numbers[0].decode()).decode())
+    box.store(numbers[0].decode(), "+FLAGS", "\\Deleted")
+    box.expunge()
 """
 
 
@@ -62,6 +80,19 @@ def test_what_users_send_is_signed_and_can_be_sent_on_unchanged(lab: Lab) -> Non
     header = read(lab, "user2", sent)
     assert "dkim=pass header.d=st.um" in header
     assert "dmarc=pass header.from=st.um" in header
+
+
+def test_a_letter_that_nobody_takes_comes_back(lab: Lab) -> None:
+    word = handed_in(lab, "nobody@example.org")
+    notice = program(lab, "client", RETURNED, lab.address(135), password(lab, "user1"), word)
+    assert "Return-Path: <>" in notice
+    assert "nobody@example.org" in notice
+    assert "550 5.1.1" in notice
+
+
+def test_a_letter_is_tried_for_four_days(lab: Lab) -> None:
+    rule = lab.run("primary", "exim4", "-brt", "example.org")
+    assert rule.split() == ["Retry", "rule:", "*", "*", "F,2h,15m;", "G,16h,1h,1.5;", "F,4d,6h;"]
 
 
 def test_nothing_of_others_is_signed(lab: Lab) -> None:
