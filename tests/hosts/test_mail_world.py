@@ -25,12 +25,12 @@ with mail.mailbox(address, {"name": "user1", "password": word}) as box:
     deadline = time.monotonic() + 20
     while True:
         box.select()
-        if numbers := mail.good(box.search(None, "FROM", "Mailer-Daemon", "HEADER", "References", mark))[0].split():
+        if numbers := mail.good(box.uid("SEARCH", "FROM", "Mailer-Daemon", "HEADER", "References", mark))[0].split():
             break
         assert time.monotonic() < deadline
         time.sleep(0.2)
     print(mail.fetched(box, numbers[0].decode()).decode())
-    box.store(numbers[0].decode(), "+FLAGS", "\\Deleted")
+    box.uid("STORE", numbers[0].decode(), "+FLAGS", "\\Deleted")
     box.expunge()
 """
 
