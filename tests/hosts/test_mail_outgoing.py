@@ -1,26 +1,27 @@
 """Letters go out as safely as the other side offers it, and wait if it is not who it should be (DANE, MTA-STS)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import Lab, wait_until
-from letters import FOREIGN, foreign, handed_in, queued, read
+from letters import FOREIGN, bring, foreign, handed_in, letter, queued, read
 
 pytestmark = pytest.mark.once
 WORLD = "/root/world"
 ZONE = "/var/lib/bind/example.org.zone"
 TRUST = "/usr/local/share/ca-certificates/world.crt"
 LOG = "/var/log/exim4/mainlog"
+Logged = Callable[[str, str], list[str]]
 # Somebody's authority, and a certificate of it for mail servers and for what serves their policies.
 CERTIFY = f"""
 mkdir -p {WORLD} && cd {WORLD}
 make="openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 $make -x509 -days 2 -subj /CN=world -addext keyUsage=critical,keyCertSign -keyout ca.key -out ca.pem
 $make -subj /CN=mx -keyout mx.key -out mx.csr
-printf 'subjectAltName=DNS:smart.example.org' >names
-for name in mx.sts mta-sts.sts mta-sts.other mx.other mta-sts.name; do printf ',DNS:%s.example.org' $name >>names; done
+printf 'subjectAltName=DNS:relay.example.org' >names
+for name in mx.sts mx.two mta-sts.sts mta-sts.two mta-sts.other mta-sts.name mta-sts.trial; do printf ',DNS:%s.example.org' $name >>names; done
 openssl x509 -req -in mx.csr -CA ca.pem -CAkey ca.key -days 2 -extfile names -out mx.pem
 openssl x509 -in mx.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -c1-64
 """
@@ -28,7 +29,12 @@ openssl x509 -in mx.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha2
 RECORDS = """
 sts.example.org. 60 IN MX 10 mx.sts.example.org.
 _mta-sts.sts.example.org. 60 IN TXT "v=STSv1; id=1;"
-other.example.org. 60 IN MX 10 mx.other.example.org.
+two.example.org. 60 IN MX 10 mx.example.org.
+two.example.org. 60 IN MX 20 mx.two.example.org.
+_mta-sts.two.example.org. 60 IN TXT "v=STSv1; id=1;"
+trial.example.org. 60 IN MX 10 mx.example.org.
+_mta-sts.trial.example.org. 60 IN TXT "v=STSv1; id=1;"
+other.example.org. 60 IN MX 10 mx.example.org.
 _mta-sts.other.example.org. 60 IN TXT "v=STSv1; id=1;"
 name.example.org. 60 IN MX 10 mx.name.example.org.
 _mta-sts.name.example.org. 60 IN TXT "v=STSv1; id=1;"
@@ -38,16 +44,18 @@ wrong.example.org. 60 IN MX 10 mx.wrong.example.org.
 _25._tcp.mx.wrong.example.org. 60 IN TLSA 3 1 1 {zeros}
 six.example.org. 60 IN MX 10 mx.six.example.org.
 mx.six.example.org. 60 IN AAAA {ipv6}
+relay.example.org. 60 IN CNAME smart.example.org.
 """
-HOSTS = [f"{host}.{domain}" for host in ("mx", "mta-sts") for domain in ("sts", "other", "name", "dane", "wrong")]
-HOSTS += ["smart", "stranger"]
+HOSTS = [f"{host}.{domain}" for host in ("mx", "mta-sts") for domain in ("sts", "two", "trial", "other", "name")]
+HOSTS += ["mx.dane", "mx.wrong", "smart", "stranger"]
 POLICY = """
 import http.server, ssl
 class Policy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         domain = self.headers["Host"].split(".", 1)[1]
         server = "mx.elsewhere.example.org" if domain.startswith("other") else f"*.{domain}"
-        text = f"version: STSv1\\r\\nmode: enforce\\r\\nmx: {server}\\r\\nmax_age: 86400\\r\\n".encode()
+        mode = "testing" if domain.startswith("trial") else "enforce"
+        text = f"version: STSv1\\r\\nmode: {mode}\\r\\nmx: {server}\\r\\nmax_age: 86400\\r\\n".encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(text)))
@@ -93,7 +101,14 @@ class Session(socketserver.BaseRequestHandler):
 socketserver.ThreadingTCPServer.allow_reuse_address = True
 socketserver.ThreadingTCPServer(("", 587), Session).serve_forever()
 """
-DOMAINS = ["sts", "other", "name", "dane", "wrong", "six"]
+DOMAINS = ["sts", "two", "trial", "other", "name", "dane", "wrong", "six"]
+# What takes the place of the service that knows the policies, and says nothing.
+MUTE = """
+import socket
+server = socket.create_server(("127.0.0.1", 8461))
+while True:
+    server.accept()[0].close()
+"""
 
 
 def shell(lab: Lab, host: str, command: str) -> str:
@@ -148,15 +163,20 @@ def no_old_letters(lab: Lab) -> Iterator[None]:
     shell(lab, "primary", "rm -f /var/spool/exim4/db/retry* /var/spool/exim4/db/wait-*")
 
 
-def logged(lab: Lab, text: str, line: str) -> list[str]:
-    """Wait for lines in Exim's log about somebody."""
+@pytest.fixture
+def logged(lab: Lab) -> Logged:
+    """Return what waits for lines in Exim's log about somebody, as they come from now on."""
+    known = int(lab.run("primary", "stat", "-c", "%s", LOG))
 
-    def found() -> list[str]:
-        lines = lab.run("primary", "tail", "-n", "100", LOG).splitlines()
-        return [entry for entry in lines if text in entry and re.search(line, entry)]
+    def wait(text: str, line: str) -> list[str]:
+        def found() -> list[str]:
+            lines = lab.run("primary", "tail", "-c", f"+{known + 1}", LOG).splitlines()
+            return [entry for entry in lines if text in entry and re.search(line, entry)]
 
-    wait_until(found)
-    return found()
+        wait_until(found)
+        return found()
+
+    return wait
 
 
 @pytest.mark.parametrize(
@@ -164,55 +184,67 @@ def logged(lab: Lab, text: str, line: str) -> list[str]:
     [
         pytest.param("dane", " CV=dane ", id="the DNS knows its key"),
         pytest.param("sts", " T=site_mta_sts .* CV=yes ", id="its policy names it"),
+        pytest.param("two", r" T=site_mta_sts H=mx\.two\..* CV=yes ", id="its policy names this one of two"),
+        pytest.param("trial", " T=remote_smtp ", id="its policy is on trial"),
         pytest.param("six", r" H=mx\.six\.example\.org \[fd53:.* X=TLS", id="it has no address but for IPv6"),
         pytest.param("", r" T=remote_smtp .* X=TLS1\.3.* CV=no ", id="nothing is known of it"),
     ],
 )
-def test_a_letter_goes_to_a_server_that_is_who_it_should_be(lab: Lab, domain: str, how: str) -> None:
+def test_a_letter_goes_to_a_server_that_is_who_it_should_be(lab: Lab, logged: Logged, domain: str, how: str) -> None:
     recipient = f"user@{domain}.example.org" if domain else "user@example.org"
     foreign(lab, handed_in(lab, recipient))
-    assert re.search(how, logged(lab, f"=> {recipient}", "=>")[-1])
+    assert re.search(how, logged(f"=> {recipient}", "=>")[-1])
 
 
 @pytest.mark.parametrize(
     ("domain", "why"),
     [
         pytest.param("wrong", "DANE error|TLS|certificate", id="the DNS knows another key"),
-        pytest.param("other", "==", id="its policy names another one"),
+        pytest.param("broken", "DNS", id="the DNS lies"),
+        pytest.param("other", "none of its mail servers is named", id="its policy names another one"),
         pytest.param("name", "certificate", id="its certificate is for another one"),
     ],
 )
-def test_a_letter_waits_rather_than_go_to_somebody_else(lab: Lab, domain: str, why: str) -> None:
+def test_a_letter_waits_rather_than_go_to_somebody_else(lab: Lab, logged: Logged, domain: str, why: str) -> None:
     word = handed_in(lab, f"user@{domain}.example.org")
-    logged(lab, f"{domain}.example.org", "== .* defer")
-    assert re.search(why, "\n".join(logged(lab, f"{domain}.example.org", ".")))
+    logged(f"{domain}.example.org", "== .* defer")
+    assert re.search(why, "\n".join(logged(f"{domain}.example.org", ".")))
     assert f"user@{domain}.example.org" in queued(lab)
     assert lab.run("internet", "grep", "-rlsF", word, FOREIGN, check=False) == ""
 
 
-def test_a_policy_that_cannot_be_had_lets_letters_wait(lab: Lab) -> None:
+def test_a_server_that_a_policy_does_not_name_gets_letters_of_others(lab: Lab, logged: Logged) -> None:
+    handed_in(lab, "user@other.example.org")
+    logged("other.example.org", "== .* defer")
+    foreign(lab, handed_in(lab, "user@example.org"))
+
+
+@pytest.mark.parametrize("mute", [pytest.param(False, id="is down"), pytest.param(True, id="says nothing")])
+def test_letters_go_nowhere_while_the_service_that_knows_policies(lab: Lab, logged: Logged, mute: bool) -> None:
     lab.run("primary", "systemctl", "stop", "postfix-mta-sts-resolver")
     try:
+        if mute:
+            lab.run("primary", "systemd-run", "--quiet", "--unit=mute", "python3", "-c", MUTE)
+            wait_until(lambda: ":8461 " in lab.run("primary", "ss", "-ltn"))
         word = handed_in(lab, "user@sts.example.org")
-        logged(
-            lab, "user@sts.example.org", r"== .*whether sts\.example\.org has a policy \(MTA-STS\) cannot be told now"
-        )
+        logged("user@sts.example.org", r"== .*whether sts\.example\.org has a policy \(MTA-STS\) cannot be told now")
+        assert bring(lab, [("user@example.org", letter("user@example.org", "comes-in"))]) == ["250"]
     finally:
-        lab.run("primary", "systemctl", "start", "postfix-mta-sts-resolver")
+        shell(lab, "primary", "systemctl stop mute || true; systemctl start postfix-mta-sts-resolver")
     lab.run("primary", "exim4", "-qff")
     foreign(lab, word)
 
 
-def test_a_server_without_tls_gets_its_letters(lab: Lab) -> None:
+def test_a_server_without_tls_gets_its_letters(lab: Lab, logged: Logged) -> None:
     shell(lab, "internet", "postconf -e smtpd_tls_security_level=none && postfix reload")
     try:
         foreign(lab, handed_in(lab, "user@example.org"))
-        assert "X=TLS" not in logged(lab, "=> user@example.org", "=>")[-1]
+        assert "X=TLS" not in logged("=> user@example.org", "=>")[-1]
     finally:
         shell(lab, "internet", "postconf -e smtpd_tls_security_level=may && postfix reload")
 
 
-def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab) -> None:
+def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab, logged: Logged) -> None:
     def become(host: str) -> str:
         smarthost = {"host": host, "user": "me"}
         settings = {"exim4_smarthost": smarthost, "exim4_smarthost_password": "a^secret: word"}
@@ -220,11 +252,11 @@ def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab) -> N
 
     lab.run("internet", "systemd-run", "--quiet", "--unit=world-smart", "python3", "-c", SMART)
     try:
-        output = become("smart.example.org")
+        output = become("relay.example.org")
         assert "passwd.client" in output
         assert "secret: word" not in output
         word = handed_in(lab, "user@example.org")
-        assert " CV=yes " in logged(lab, "=> user@example.org R=site_smarthost", " A=plain ")[-1]
+        assert " CV=yes " in logged("=> user@example.org R=site_smarthost", " A=plain ")[-1]
         notes = lab.run("internet", "cat", f"{WORLD}/smart")
         assert "235 welcome" in notes
         assert "DKIM-Signature: " in notes
@@ -232,7 +264,7 @@ def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab) -> N
         read(lab, "user2", handed_in(lab, "user2@st.um"))
         become("stranger.example.org")
         handed_in(lab, "user@example.org")
-        assert "certificate" in logged(lab, "== user@example.org R=site_smarthost", "defer")[-1]
+        assert "certificate" in logged("== user@example.org R=site_smarthost", "defer")[-1]
     finally:
         lab.playbook("playbooks/mail.yml", "-l", "primary")
     assert "secret" not in lab.run("primary", "cat", "/etc/exim4/passwd.client")
