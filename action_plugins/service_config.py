@@ -52,6 +52,10 @@ ARGUMENTS = {
 PLAIN = re.compile(r"[A-Za-z0-9_./@%+=:,*?-]+")
 BETWEEN = "\n--\n"
 LIST = 'for path in {}; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done'
+# Of a unit that is generated from an init script, the script's link tells whether it is enabled.
+INIT_LINK = "/etc/rc5.d/S??{}"
+UNIT = """systemctl show --property ActiveState,UnitFileState {} |
+    if ls {} >/dev/null 2>&1; then sed s/=generated$/=enabled/; else cat; fi"""
 RUNS = {"ActiveState=active", "UnitFileState=enabled"}
 
 
@@ -59,9 +63,9 @@ def glance(arguments: dict[str, Any]) -> str | None:
     """Return a script that prints what `is_as_wanted` needs and fails where something is missing; None if none can."""
     files = [file["path"] for file in arguments["files"] if not file["link"]]
     links = [file["path"] for file in arguments["files"] if file["link"]]
-    going, kept = [*arguments["absent"], *arguments["discard"]], arguments["keep"]
+    going, kept, unit = [*arguments["absent"], *arguments["discard"]], arguments["keep"], arguments["unit"]
     folder = f"{arguments['state_dir']}/{arguments['name']}"
-    words = [*files, *links, *going, *kept, folder, arguments["unit"] or "-"]
+    words = [*files, *links, *going, *kept, folder, unit or "-"]
     if not all(map(PLAIN.fullmatch, words)) or any("*" in path or "?" in path for path in [*files, *links]):
         return None
     parts = [
@@ -69,7 +73,7 @@ def glance(arguments: dict[str, Any]) -> str | None:
         f"sha256sum {' '.join(files)}" if files else "",
         LIST.format(" ".join(going)) if going else "",
         LIST.format(" ".join(kept)) if going and kept else "",
-        f"systemctl show --property ActiveState,UnitFileState {arguments['unit']}" if arguments["unit"] else "",
+        UNIT.format(unit, INIT_LINK.format(unit.removesuffix(".service"))) if unit else "",
         f"readlink {' '.join(links)}; stat -c '%u|%g' {' '.join(links)}" if links else "",
     ]
     # A run that was killed has left its journal, or what it checked.

@@ -249,6 +249,7 @@ from typing import IO, Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
+INIT_LINK = "/etc/rc5.d/S??{}"
 ENABLED = ("enabled", "static", "alias", "indirect", "transient")
 LOCK_TIMEOUT = 60
 MAX_SHOWN = 200  # characters of a command in a message
@@ -550,7 +551,7 @@ class Transaction:
         state = dict(line.split("=", 1) for line in words.splitlines())
         enabled = state["UnitFileState"] in ENABLED
         if state["UnitFileState"] == "generated":  # from an init script: its links tell
-            enabled = bool(glob.glob(f"/etc/rc5.d/S??{self.unit.removesuffix('.service')}"))
+            enabled = bool(glob.glob(INIT_LINK.format(self.unit.removesuffix(".service"))))
         return state["ActiveState"] in ("active", "reloading"), enabled
 
     def change(self, active: bool, enabled: bool) -> None:

@@ -9,7 +9,7 @@ FOREIGN = "/var/mail/user@example.org"
 PROBES = """
 import sys
 sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
-from probes import mail
+from probes import mail, mail_base
 """
 HAND_IN = """
 address, recipient, password = sys.argv[1:]
@@ -30,7 +30,7 @@ print(mark)
 READ = """
 import time
 address, name, password, mark = sys.argv[1:]
-mail.ARRIVAL = 20
+mail_base.ARRIVAL = 20
 with mail.mailbox(address, {"name": name, "password": password}) as box:
     letter = mail.fetched(box, mail.arrived(box, mark))
     mail.demand_text(letter, mark)

@@ -37,9 +37,9 @@ if name and server.data(letter.as_bytes())[0] == 250:
 RULE = """
 import sys
 sys.path.insert(0, "/usr/local/lib/server-for-dummies/verify")
-from probes import mail
+from probes import mail_base
 address, name, password, *script = sys.argv[1:]
-server = mail.ManageSieve(address, context=mail.unverified())
+server = mail_base.ManageSieve(address, context=mail_base.unverified())
 server.login(name, password)
 if script:
     server.put("my own", *script)

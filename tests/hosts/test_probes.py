@@ -663,6 +663,41 @@ BROKEN |= {
     "nobody to complain to": Break(
         "primary", edit_zone("st.um", "/^_smtp._tls.st.um/d"), "internet", ["reports about *"], cached=True
     ),
+    "letters that are changed on their way": Break(
+        "primary",
+        edit(
+            EXIM.format("transport", "50_", ""),
+            "s,driver = lmtp,&\\n  transport_filter = /usr/bin/tr n m,",
+            EXIM_RELOAD,
+        ),
+        "client",
+        ["a MIME letter*", "a letter, read by *", "a letter from outside*"],
+    ),
+    "letters that POP3 only hides": Break(
+        "primary",
+        edit(
+            DOVECOT,
+            's/^auth_allow_cleartext.*/&\\npop3_delete_type = flag\\npop3_deleted_flag = "$POP3Deleted"/; '
+            's/^disable_plaintext_auth.*/&\\npop3_deleted_flag = "$POP3Deleted"/',
+            DOVECOT_RELOAD,
+        ),
+        "client",
+        ["a letter, read by POP3"],
+    ),
+    "letters that nobody is told of": Break(
+        "primary",
+        edit(
+            DOVECOT,
+            "s/^auth_allow_cleartext.*/&\\nimap_capability {\\n  IDLE = no\\n}/; "
+            "s/^disable_plaintext_auth.*/&\\nimap_capability = IMAP4rev1/",
+            DOVECOT_RELOAD,
+        ),
+        "client",
+        ["a letter, told of at once"],
+    ),
+    "folders that nobody can make": Break(
+        "primary", ("chmod a-w /home/user2/Maildir", "chmod u+w /home/user2/Maildir"), "client", ["folders, made *"]
+    ),
     "folders of no use": Break("primary", edit(DOVECOT, "/special_use/d", DOVECOT_RELOAD), "client", ["folders *"]),
 }
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import service_config
 from service_config import Transaction
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,16 @@ def test_a_glance_is_enough_without_each_of_the_arguments(host, left):
     if left in ("files", "keep"):
         for name in ("kept.zone", "kept.jnl"):
             (etc / name).unlink()
+    assert look() == (True, True)
+
+
+def test_a_unit_of_an_init_script_is_enabled_by_its_link(host, monkeypatch):
+    _, look, etc = host
+    unit("ActiveState=active\nUnitFileState=generated\n")(etc)
+    for action in (ACTION, service_config):
+        monkeypatch.setattr(action, "INIT_LINK", f"{etc.parent}/S??{{}}")
+    assert look() == (False, False)
+    (etc.parent / "S01demo").touch()
     assert look() == (True, True)
 
 

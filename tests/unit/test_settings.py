@@ -247,6 +247,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "mailbox with connections below zero": ({"dovecot_connections": -1}, "Edit dovecot_connections: -1 is not valid"),
     "mailbox of no size": ({"dovecot_quota": "1 GB"}, "Edit dovecot_quota: '1 GB' is not valid as size"),
+    "mailbox of no size for somebody": (
+        {"dovecot_quotas": {"user1": "1G", "user2": "much"}},
+        "Edit dovecot_quotas: 'much' is not valid as size",
+    ),
+    "mailbox of nobody": (
+        {"dovecot_quotas": {"User One": "1G"}},
+        "Edit dovecot_quotas: 'User One' is not valid as user",
+    ),
+    "passwords without TLS from no network": (
+        {"dovecot_plaintext": True, "dovecot_local_networks": ["192.0.2.0"]},
+        "Edit dovecot_local_networks: '192.0.2.0' is not valid as network",
+    ),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 

@@ -13,6 +13,8 @@ import pytest
 from frame import ProbeError
 
 mail = importlib.import_module("probes.mail")
+mail_base = importlib.import_module("probes.mail_base")
+mail_reading = importlib.import_module("probes.mail_reading")
 USERS = [{"name": "user1", "password": "x"}, {"name": "user2", "password": "y"}]
 SETTINGS = {
     "role": "inside",
@@ -22,6 +24,7 @@ SETTINGS = {
     "names": ["mail.st.um"],
     "size_limit": 50,
     "quota": "1G",
+    "plaintext": False,
     "foreign": "user@www.example.org",
     "forged": "user@example.net",
     "dane": True,
@@ -41,7 +44,7 @@ def test_who_is_inside_may_send_anywhere_and_knows_the_authority() -> None:
     assert {"ipv4 25: relay refused", "ipv6 25: relay refused", "ipv4 25: our own name refused"} <= outside - inside
     assert {"ipv4 25: forged letters refused", "ipv6 25: forged letters refused"} <= outside - inside
     assert not [name for name in names(role="outside", forged="") if "forged" in name]
-    assert {f"{port}: certificate for its own names alone" for port in mail.OPENERS} == {
+    assert {f"{port}: certificate for its own names alone" for port in mail_base.OPENERS} == {
         name for name in inside - outside if "certificate" in name
     }
 
@@ -56,6 +59,13 @@ def test_what_is_not_published_is_not_looked_for() -> None:
     published |= {f"ipv{version} 25: believed by its TLSA record" for version in (4, 6)}
     assert published <= names()
     assert not published & names(dane=False, mta_sts="", tls_reports="")
+
+
+def test_a_password_without_tls_is_refused_or_taken() -> None:
+    refused, taken = names(), names(plaintext=True)
+    assert {name for name in refused - taken if "no login before" in name} == refused - taken
+    assert taken - refused == {f"ipv{ip} {port}: login without TLS" for ip in (4, 6) for port in (110, 143)}
+    assert {"ipv4 4190: STARTTLS, no login before it", "ipv6 4190: STARTTLS, no login before it"} <= refused & taken
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
@@ -127,15 +137,15 @@ def test_a_server_that_tells_who_there_is(server: Callable[[dict[str, str]], str
 
 
 def test_a_letter_that_was_changed_is_told_from_the_one_that_was_sent() -> None:
-    mark = mail.new_mark()
-    letter = mail.plain_letter(mark, "user1@st.um", "user2@st.um").as_bytes()
-    assert mail.demand_text(letter, mark)["Message-ID"] == f"<{mark}@{mail.STRANGER}>"
+    mark = mail_base.new_mark()
+    letter = mail_base.plain_letter(mark, "user1@st.um", "user2@st.um").as_bytes()
+    assert mail_base.demand_text(letter, mark)["Message-ID"] == f"<{mark}@{mail_base.STRANGER}>"
     for old, new in ((b"\r\n.. a line", b"\r\n. a line"), (b"\r\nFrom here", b"\r\n>From here"), ("ñ".encode(), b"n")):
         assert old in letter
         with pytest.raises(ProbeError, match="the text is another one"):
-            mail.demand_text(letter.replace(old, new), mark)
+            mail_base.demand_text(letter.replace(old, new), mark)
     with pytest.raises(ProbeError, match="the subject is"):
-        mail.demand_text(letter, mail.new_mark())
+        mail_base.demand_text(letter, mail_base.new_mark())
 
 
 class Box:
@@ -165,15 +175,81 @@ class Box:
 
 
 def test_letters_that_nobody_waits_for_are_taken_away_and_no_others() -> None:
-    old, new, own = f"{mail.MARK}-{int(time.time() - 100)}-a", mail.new_mark(), mail.new_mark()
+    old, new, own = f"{mail_base.MARK}-{int(time.time() - 100)}-a", mail_base.new_mark(), mail_base.new_mark()
     box = Box([old, new, own, "somebody-else"])
-    mail.clear(box, own)
+    mail_base.clear(box, own)
     assert list(box.letters.values()) == [new, "somebody-else"]
 
 
 def test_errors_are_told_in_the_servers_words() -> None:
     with pytest.raises(ProbeError, match=r"NO .*quota"):
-        mail.good(("NO", [b"quota"]))
+        mail_base.good(("NO", [b"quota"]))
     with pytest.raises(ProbeError, match="451 later"):
-        mail.reply((451, b"later"), 250)
-    assert mail.good(("OK", [b"x"])) == [b"x"]
+        mail_base.reply((451, b"later"), 250)
+    assert mail_base.good(("OK", [b"x"])) == [b"x"]
+
+
+class Idling:
+    """A server of mailboxes that answers IDLE with some lines."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines, self.sent = [f"{line}\r\n".encode() for line in lines], b""
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
+
+    def readline(self) -> bytes:
+        return self.lines.pop(0) if self.lines else b""
+
+
+def test_idle_ends_when_a_letter_is_told_of() -> None:
+    server = Idling("+ idling", "* OK Still here", "* 3 EXISTS", "* 1 RECENT", "idle OK done")
+    mail_reading.told(server, mail_reading.idle(server))
+    assert (server.sent, server.lines) == (b"idle IDLE\r\nDONE\r\n", [])
+
+
+def test_what_is_told_of_before_idle_has_begun_counts() -> None:
+    server = Idling("* 3 EXISTS", "+ idling", "idle OK done")
+    mail_reading.told(server, mail_reading.idle(server))
+    assert server.sent.endswith(b"DONE\r\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        pytest.param(["idle BAD unknown command"], "IDLE is answered with b'idle BAD", id="a server without IDLE"),
+        pytest.param(["+ idling", "* 1 EXPUNGE"], "has hung up", id="a server that tells of something else and leaves"),
+        pytest.param(["+ idling", "* 1 EXISTS", "idle NO"], "DONE is answered with b'idle NO", id="no end"),
+    ],
+)
+def test_idle_that_does_not_work(lines: list[str], words: str) -> None:
+    server = Idling(*lines)
+    with pytest.raises(ProbeError, match=words):
+        mail_reading.told(server, mail_reading.idle(server))
+
+
+class Folders:
+    """Folders by their names, as far as `clear_folders` sees them."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+
+    def select(self, _name: str) -> tuple[str, list[bytes]]:
+        return "OK", [b"0"]
+
+    def list(self, pattern: str) -> tuple[str, list[Any]]:
+        lines = [f'(\\HasNoChildren) "." {name}'.encode() for name in self.names if name.startswith(pattern[:-1])]
+        return "OK", lines or [None]
+
+    def unsubscribe(self, name: str) -> None:
+        assert name in self.names
+
+    def delete(self, name: str) -> None:
+        self.names.remove(name)
+
+
+def test_folders_that_nobody_uses_are_taken_away_and_no_others() -> None:
+    old, new, own = f"{mail_base.MARK}-{int(time.time() - 100)}-a", mail_base.new_mark(), mail_base.new_mark()
+    server = Folders("INBOX", old, new, own, f"{own}-1", mail_base.MARK)
+    mail_base.clear_folders(server, own)
+    assert server.names == ["INBOX", new, mail_base.MARK]

@@ -4,48 +4,42 @@ The letters that are written are taken away again, also those that an earlier ru
 """
 
 import email
-import email.message
 import email.policy
-import imaplib
 import ipaddress
-import poplib
-import re
-import secrets
 import smtplib
 import socket
 import ssl
-import time
 import warnings
 from functools import partial
 from typing import Any
 
 from frame import ProbeError, demand
 
-from probes import mail_discovery
+from probes import mail_discovery, mail_reading
 from probes.mail_base import (
+    NOBODY,
     OPENERS,
+    STRANGER,
+    TEXT,
     TIMEOUT,
-    ManageSieve,
     Pairs,
     User,
+    arrived,
+    clear,
+    demand_text,
     end,
+    fetched,
     good,
-    imap,
+    hand_in,
     mailbox,
     named,
-    pop3,
+    new_mark,
+    plain_letter,
     reply,
     smtp,
     unverified,
 )
 
-ARRIVAL = 3.0  # seconds that a letter may take
-PATIENCE = 2.0  # seconds that a wrong password is waited for
-LEFT = 60.0  # seconds after which nobody waits for it any more
-STRANGER = "does-not-exist.invalid"
-NOBODY = "does-not-exist"
-MARK = "probe-of-mail"
-TEXT = "Grüße aus Murcia: ñ, €, 日本, 𝄞.\r\n.\r\n.. a line that begins with dots\r\nFrom here on\r\nlast line\r\n"
 OCTETS = bytes(range(256)) * 8
 
 
@@ -81,9 +75,7 @@ def probes(settings: dict[str, Any]) -> Pairs:
                 f"{where} {port}: 530 before authentication",
                 partial(unauthenticated, address, port, f"postmaster@{domain}"),
             )
-        yield f"{where} 143: STARTTLS, no login before it", partial(imap_before_tls, address)
-        yield f"{where} 110: STLS, no login before it", partial(pop3_before_tls, address)
-        yield f"{where} 4190: STARTTLS, no login before it", partial(sieve_before_tls, address)
+        yield from mail_reading.of_address(where, address, users if settings["plaintext"] else [])
     address = addresses[0]
     for port in OPENERS:
         for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
@@ -92,28 +84,20 @@ def probes(settings: dict[str, Any]) -> Pairs:
             yield f"{port}: certificate for its own names alone", partial(its_own, address, port, settings["names"])
     yield from mail_discovery.probes(settings)
     if users:
-        yield from of_users(addresses, users, domain, foreign)
-        yield "quota shown", partial(quota, address, users[-1], settings["quota"])
-        if inside:  # who has one script at a time
-            yield "a letter, filed by a rule", partial(by_rule, address, users[0], users[-1], domain)
+        yield from of_users(address, users, domain, foreign)
+        yield from mail_reading.of_users(addresses, users, domain, settings["quota"], inside)
 
 
-def of_users(addresses: list[str], users: list[User], domain: str, foreign: str) -> Pairs:
-    """Yield what people do with their mailboxes."""
-    address, writer, reader = addresses[0], users[0], users[-1]
+def of_users(address: str, users: list[User], domain: str, foreign: str) -> Pairs:
+    """Yield what becomes of people's letters."""
+    writer, reader = users[0], users[-1]
     for port, mechanism in ((587, "PLAIN"), (465, "LOGIN")):
         yield (
             f"{port}: {mechanism}, then to anywhere",
             partial(authenticated, address, port, mechanism, writer, foreign),
         )
-    yield "a letter, read by IMAP", partial(by_imap, address, writer, reader, domain)
-    yield "a letter, read by POP3", partial(by_pop3, address, writer, reader, domain)
     yield "a MIME letter, kept octet by octet", partial(intact, address, writer, reader, domain)
     yield "a letter from outside, to a tag", partial(from_outside, address, reader, domain, foreign)
-    yield "folders for special uses", partial(special_folders, address, reader)
-    # Dovecot makes whoever has given a wrong password wait with the next one, too: so not at the address of the others.
-    for port in (587, 993, 995):
-        yield f"{port}: a wrong password refused", partial(wrong_password, addresses[-1], port, writer)
 
 
 # What everybody may see
@@ -281,68 +265,6 @@ def unauthenticated(address: str, port: int, recipient: str) -> str:
     return reply(asked(address, "", recipient, port, unverified()), 530)
 
 
-def imap_before_tls(address: str) -> str:
-    """Demand that a password is taken by nobody who could be overheard (RFC 9051 section 11.2)."""
-    server = imap(address)
-    try:
-        wanted = {"IMAP4REV1", "STARTTLS", "LOGINDISABLED"}
-        demand(wanted <= set(server.capabilities), f"CAPABILITY {' '.join(server.capabilities)}")
-        try:
-            server.login(NOBODY, "x")
-        except imaplib.IMAP4.error as error:
-            demand("PRIVACYREQUIRED" in str(error), str(error))
-        else:
-            raise ProbeError("it takes a password without TLS")
-        server.starttls(unverified())
-        offered = set(good(server.capability())[0].decode().split())
-        demand("LOGINDISABLED" not in offered, "LOGINDISABLED after STARTTLS, too")
-        demand("AUTH=PLAIN" in offered, "no AUTH=PLAIN after STARTTLS")
-    finally:
-        end(server)
-    return "LOGINDISABLED"
-
-
-def pop3_before_tls(address: str) -> str:
-    """Demand the same of POP3 (RFC 2595 section 4)."""
-    server = pop3(address)
-    try:
-        demand("STLS" in server.capa(), f"CAPA {' '.join(server.capa())}")
-        try:
-            server.user(NOBODY)
-        except poplib.error_proto as error:
-            refusal = str(error)
-        else:
-            raise ProbeError("it takes a user without TLS")
-        server.stls(unverified())
-        offered = server.capa()
-        demand({"TOP", "UIDL", "USER", "SASL"} <= offered.keys(), f"CAPA {' '.join(offered)}")
-    finally:
-        end(server)
-    return refusal
-
-
-def sieve_before_tls(address: str) -> str:
-    """Demand the same of ManageSieve (RFC 5804 section 1.5)."""
-    server = ManageSieve(address)
-    try:
-        demand('"STARTTLS"' in server.capabilities, f"it offers {server.capabilities}")
-        demand('"SASL" ""' in server.capabilities, "it offers SASL without TLS")
-        try:
-            server.login(NOBODY, "x")
-        except ProbeError as error:
-            refusal = str(error)
-        else:
-            raise ProbeError("it takes a password without TLS")
-        demand("ENCRYPT-NEEDED" in refusal or "TLS" in refusal, refusal)
-    finally:
-        end(server)
-    server = ManageSieve(address, context=unverified())
-    end(server)
-    offered = next(line for line in server.capabilities if line.startswith('"SASL"'))
-    demand("PLAIN" in offered, f"after STARTTLS it offers {offered}")
-    return refusal
-
-
 def old_version_refused(address: str, port: int, version: ssl.TLSVersion) -> str:
     """Demand that the server refuses a version of TLS that nobody should use (RFC 8996)."""
     context = unverified()
@@ -382,74 +304,6 @@ def its_own(address: str, port: int, names: list[str]) -> str:
 # What users do
 
 
-def new_mark() -> str:
-    """Return a letter's own word, which tells when it was written."""
-    return f"{MARK}-{int(time.time())}-{secrets.token_hex(6)}"
-
-
-def plain_letter(mark: str, sender: str, recipient: str) -> email.message.EmailMessage:
-    """Write a letter."""
-    letter = email.message.EmailMessage(policy=email.policy.SMTP)
-    letter["From"], letter["To"], letter["Subject"] = sender, recipient, f"A probe, ñ: {mark}"
-    letter["Message-ID"] = f"<{mark}@{STRANGER}>"
-    letter["Date"] = email.utils.localtime()
-    letter.set_content(TEXT.replace("\r\n", "\n"), cte="8bit")
-    return letter
-
-
-def hand_in(address: str, port: int, user: User, domain: str, recipient: str, letter: bytes) -> str:
-    """Send a letter as a mail program does."""
-    server = smtp(address, port, unverified())
-    try:
-        server.login(user["name"], user["password"])
-        reply(server.docmd(f"MAIL FROM:<{user['name']}@{domain}> BODY=8BITMIME"), 250)
-        reply(server.rcpt(recipient), 250)
-        return reply(server.data(letter), 250)
-    finally:
-        end(server)
-
-
-def found(server: imaplib.IMAP4, mark: str) -> list[str]:
-    """Return the numbers of the letters with a mark."""
-    return good(server.uid("SEARCH", "HEADER", "Message-ID", mark))[0].decode().split()
-
-
-def arrived(server: imaplib.IMAP4, mark: str) -> str:
-    """Wait for a letter."""
-    deadline = time.monotonic() + ARRIVAL
-    while not (numbers := found(server, mark)):
-        demand(time.monotonic() < deadline, f"the letter has not arrived within {ARRIVAL:g} s")
-        good(server.noop())
-        time.sleep(0.05)
-    demand(len(numbers) == 1, f"the letter is there {len(numbers)} times")
-    return numbers[0]
-
-
-def clear(server: imaplib.IMAP4, mark: str) -> None:
-    """Take away a letter, and others of this program's for which nobody waits any more."""
-    for number in found(server, MARK):
-        header = fetched(server, number, "HEADER.FIELDS (MESSAGE-ID)")
-        text = header.decode(errors="replace")
-        written = text.partition(f"{MARK}-")[2].partition("-")[0]
-        if mark in text or (written.isdigit() and int(written) < time.time() - LEFT):
-            server.uid("STORE", number, "+FLAGS.SILENT", "(\\Deleted)")
-    server.expunge()
-
-
-def fetched(server: imaplib.IMAP4, number: str, part: str = "") -> bytes:
-    """Return a letter, or a part of it, from among what else the server tells."""
-    answers = good(server.uid("FETCH", number, f"(BODY.PEEK[{part}])"))
-    return b"".join(answer[1] for answer in answers if isinstance(answer, tuple))
-
-
-def demand_text(letter: bytes, mark: str) -> email.message.EmailMessage:
-    """Demand that a letter says what was written; return it."""
-    seen = email.message_from_bytes(letter, policy=email.policy.SMTP)
-    demand(seen["Subject"] == f"A probe, ñ: {mark}", f"the subject is {seen['Subject']}")
-    demand(letter.partition(b"\r\n\r\n")[2] == TEXT.encode(), "the text is another one")
-    return seen
-
-
 def authenticated(address: str, port: int, mechanism: str, user: User, foreign: str) -> str:
     """Demand that whoever has given a password may send anywhere; the letter itself is not sent."""
     server = smtp(address, port, unverified())
@@ -462,91 +316,6 @@ def authenticated(address: str, port: int, mechanism: str, user: User, foreign: 
     finally:
         end(server)
     return text
-
-
-def by_imap(address: str, writer: User, reader: User, domain: str) -> str:
-    """Send a letter and read it as IMAP does: SEARCH, FETCH, STORE, COPY, EXPUNGE, in two folders."""
-    mark = new_mark()
-    to = f"{reader['name']}@{domain}"
-    hand_in(address, 587, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
-    server = imap(address, 143, unverified())
-    try:
-        server.login(reader["name"], reader["password"])
-        good(server.select("INBOX"))
-        try:
-            number = arrived(server, mark)
-            seen = demand_text(fetched(server, number), mark)
-            demand(seen["Return-Path"] == f"<{writer['name']}@{domain}>", f"Return-Path: {seen['Return-Path']}")
-            good(server.uid("STORE", number, "+FLAGS", "(\\Seen \\Flagged)"))
-            demand(
-                number
-                in good(server.uid("SEARCH", "SEEN", "FLAGGED", "HEADER", "Message-ID", mark))[0].decode().split(),
-                "the flags are not kept",
-            )
-            good(server.create(mark))
-            try:
-                good(server.uid("COPY", number, mark))
-                good(server.select(mark))
-                demand_text(fetched(server, arrived(server, mark)), mark)
-                clear(server, mark)
-                demand(not found(server, mark), "the letter is still in the folder")
-                good(server.select("INBOX"))
-            finally:
-                good(server.delete(mark))
-        finally:
-            clear(server, mark)
-        demand(not found(server, mark), "the letter is still there")
-    finally:
-        end(server)
-    return str(seen["Message-ID"])
-
-
-def by_pop3(address: str, writer: User, reader: User, domain: str) -> str:
-    """Send a letter and read it as POP3 does: USER, PASS, STAT, LIST, UIDL, TOP, RETR, DELE."""
-    mark = new_mark()
-    to = f"{reader['name']}@{domain}"
-    hand_in(address, 465, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
-    try:
-        deadline = time.monotonic() + ARRIVAL
-        # What comes later, a session does not see.
-        while not taken(address, reader, mark):
-            demand(time.monotonic() < deadline, f"the letter has not arrived within {ARRIVAL:g} s")
-            time.sleep(0.3)
-        with mailbox(address, reader) as server:
-            demand(not found(server, mark), "the letter is still there")
-    except ProbeError:
-        with mailbox(address, reader) as server:
-            clear(server, mark)
-        raise
-    return f"<{mark}@{STRANGER}>"
-
-
-def taken(address: str, user: User, mark: str) -> bool:
-    """Look for a letter, read it and delete it; return whether it was there."""
-    server = pop3(address, 110, unverified())
-    try:
-        server.user(user["name"])
-        server.pass_(user["password"])
-        count, size = server.stat()
-        sizes = {line.split()[0]: int(line.split()[1]) for line in server.list()[1]}
-        names = [line.split() for line in server.uidl()[1]]
-        demand((count, size) == (len(sizes), sum(sizes.values())), f"STAT {count} {size}, LIST {sizes}")
-        demand(len({name for _, name in names}) == count, f"STAT {count}, UIDL {names}")
-        for number, _ in names:
-            try:
-                header = b"\n".join(server.top(int(number), 0)[1])
-            except poplib.error_proto:  # somebody else has taken it meanwhile
-                continue
-            if mark.encode() not in header:
-                continue
-            letter = b"".join(line + b"\r\n" for line in server.retr(int(number))[1])
-            demand_text(letter, mark)
-            demand(len(letter) == sizes[number], f"LIST says {sizes[number]} octets, RETR gives {len(letter)}")
-            server.dele(int(number))
-            return True
-        return False
-    finally:
-        end(server)
 
 
 def intact(address: str, writer: User, reader: User, domain: str) -> str:
@@ -562,7 +331,8 @@ def intact(address: str, writer: User, reader: User, domain: str) -> str:
         try:
             number = arrived(server, mark)
             got = fetched(server, number)
-            part = fetched(server, number, "2")
+            parts = [fetched(server, number, part) for part in ("2", "3")]
+            structure = good(server.uid("FETCH", number, "(BODYSTRUCTURE)"))
         finally:
             clear(server, mark)
     demand(got.endswith(sent), "the letter has changed on its way")
@@ -570,7 +340,10 @@ def intact(address: str, writer: User, reader: User, domain: str) -> str:
     _, octets, text = seen.iter_parts()
     demand(octets.get_content() == OCTETS and octets.get_filename() == "año.bin", "the octets in base64 are others")
     demand(text.get_payload(decode=True) == TEXT.encode(), "the quoted-printable text is another one")
-    demand(b"".join(part.split()) == b"".join(octets.get_payload().encode().split()), "the second part is another one")
+    for part, wanted in zip(parts, (octets, text), strict=True):
+        demand(part.split() == wanted.get_payload().encode().split(), "a part by itself is another one")
+    for word in ("base64", "quoted-printable", "octet-stream"):
+        demand(f'"{word}"' in str(structure).lower(), f"BODYSTRUCTURE knows of no {word}: {structure}")
     return f"{len(sent)} octets"
 
 
@@ -591,91 +364,3 @@ def from_outside(address: str, reader: User, domain: str, foreign: str) -> str:
         finally:
             clear(box, mark)
     return str(seen["Delivered-To"])
-
-
-def rule(mark: str, own: str) -> str:
-    """Return a script that files the letter with a mark, and leaves the others to a script of its reader's."""
-    return (
-        'require ["fileinto", "include", "mailbox"];\r\n'
-        f'if header :contains "Message-ID" "{mark}" {{ fileinto :create "{mark}"; stop; }}\r\n'
-        + (f'include :personal "{own}";\r\n' if own else "")
-    )
-
-
-def by_rule(address: str, writer: User, reader: User, domain: str) -> str:
-    """Have a letter put into a folder by a rule, in front of those that its reader has; then take the rule away."""
-    mark = new_mark()
-    to = f"{reader['name']}@{domain}"
-    rules = ManageSieve(address, context=unverified())
-    try:
-        rules.login(reader["name"], reader["password"])
-        # The rule's name tells whose place it has taken: to whoever comes after a run that was killed, too.
-        own = rules.active().removeprefix(f"{MARK}:")
-        name = f"{MARK}:{own}"
-        rules.put(name, rule(mark, own))
-        try:
-            hand_in(address, 587, writer, domain, to, plain_letter(mark, f"{writer['name']}@{domain}", to).as_bytes())
-            with mailbox(address, reader) as server:
-                try:
-                    deadline = time.monotonic() + ARRIVAL
-                    while server.select(mark)[0] != "OK":
-                        demand(time.monotonic() < deadline, f"the letter has not been filed within {ARRIVAL:g} s")
-                        time.sleep(0.05)
-                    demand_text(fetched(server, arrived(server, mark)), mark)
-                finally:
-                    for folder in (mark, "INBOX"):
-                        if server.select(folder)[0] == "OK":
-                            clear(server, mark)
-                    server.delete(mark)
-        finally:
-            rules.command(f'SETACTIVE "{own}"')
-            rules.command(f'DELETESCRIPT "{name}"')
-    finally:
-        end(rules)
-    return mark
-
-
-def quota(address: str, user: User, wanted: str) -> str:
-    """Demand that a mail program is told how much room there is (RFC 9208)."""
-    with mailbox(address, user) as server:
-        told = good(server.getquotaroot("INBOX"))
-    text = str(told[1])
-    limits = [int(limit) for limit in re.findall("STORAGE [0-9]+ ([0-9]+)", text)]
-    number, unit = wanted.rstrip("KMGT"), "KMGT".find(wanted[-1])
-    demand(limits == ([int(number) * 1024**unit] if unit >= 0 else []), f"{text}, not {wanted}")
-    return text
-
-
-def special_folders(address: str, user: User) -> str:
-    """Demand that a mail program is told which folders are for what (RFC 6154), and that these are subscribed."""
-    with mailbox(address, user) as server:
-        lines = [line.decode() for line in good(server.list()) if line]
-        subscribed = [line.decode() for line in good(server.lsub()) if line]
-    uses = {use for line in lines for use in ("Archive", "Drafts", "Junk", "Sent", "Trash") if f"\\{use}" in line}
-    demand(len(uses) == 5, f"there are {', '.join(sorted(uses))}")
-    demand(len(subscribed) >= 5, f"subscribed: {subscribed}")
-    return ", ".join(sorted(uses))
-
-
-def wrong_password(address: str, port: int, user: User) -> str:
-    """Demand that a wrong password is refused, and not at once; who has tried before waits longer than this does."""
-    server = OPENERS[port](address, port, unverified())
-    server.sock.settimeout(PATIENCE)
-    wrong, began = f"{user['password']}x", time.monotonic()
-    try:
-        if isinstance(server, smtplib.SMTP):
-            server.user, server.password = user["name"], wrong
-            server.auth("PLAIN", server.auth_plain)
-        elif isinstance(server, imaplib.IMAP4):
-            server.login(user["name"], wrong)
-        else:
-            server.user(user["name"])
-            server.pass_(wrong)
-    except (TimeoutError, smtplib.SMTPServerDisconnected):
-        return f"no answer within {PATIENCE:g} s"
-    except (smtplib.SMTPAuthenticationError, imaplib.IMAP4.error, poplib.error_proto) as error:
-        demand(time.monotonic() - began > 1, "refused at once, so that thousands can be tried")
-        return str(error)
-    finally:
-        end(server)
-    raise ProbeError("it takes a wrong password")

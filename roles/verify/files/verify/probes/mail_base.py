@@ -1,13 +1,18 @@
-"""The connections to a mail server and to its mailboxes, which the probes of mail share."""
+"""What the probes of mail are made of: connections by each of its protocols, and letters."""
 
 import base64
 import contextlib
+import email
+import email.message
+import email.policy
 import imaplib
 import poplib
 import re
+import secrets
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -15,8 +20,17 @@ from typing import Any
 from frame import demand
 
 TIMEOUT = 4.0
+ARRIVAL = 3.0  # seconds that a letter may take
+LEFT = 60.0  # seconds after which nobody waits for it any more
+STRANGER = "does-not-exist.invalid"
+NOBODY = "does-not-exist"
+MARK = "probe-of-mail"
+TEXT = "Grüße aus Murcia: ñ, €, 日本, 𝄞.\r\n.\r\n.. a line that begins with dots\r\nFrom here on\r\nlast line\r\n"
 Pairs = Iterator[tuple[str, partial[str]]]
 User = dict[str, str]
+
+
+# Connections
 
 
 def unverified() -> ssl.SSLContext:
@@ -175,3 +189,89 @@ def good(answer: tuple[str, list[Any]]) -> list[Any]:
     """Demand that the server of mailboxes has done what was asked for; return the data."""
     demand(answer[0] == "OK", f"{answer[0]} {answer[1]}")
     return answer[1]
+
+
+# Letters
+
+
+def new_mark() -> str:
+    """Return a letter's own word, which tells when it was written."""
+    return f"{MARK}-{int(time.time())}-{secrets.token_hex(6)}"
+
+
+def plain_letter(mark: str, sender: str, recipient: str) -> email.message.EmailMessage:
+    """Write a letter."""
+    letter = email.message.EmailMessage(policy=email.policy.SMTP)
+    letter["From"], letter["To"], letter["Subject"] = sender, recipient, f"A probe, ñ: {mark}"
+    letter["Message-ID"] = f"<{mark}@{STRANGER}>"
+    letter["Date"] = email.utils.localtime()
+    letter.set_content(TEXT.replace("\r\n", "\n"), cte="8bit")
+    return letter
+
+
+def hand_in(address: str, port: int, user: User, domain: str, recipient: str, letter: bytes) -> str:
+    """Send a letter as a mail program does."""
+    server = smtp(address, port, unverified())
+    try:
+        server.login(user["name"], user["password"])
+        reply(server.docmd(f"MAIL FROM:<{user['name']}@{domain}> BODY=8BITMIME"), 250)
+        reply(server.rcpt(recipient), 250)
+        return reply(server.data(letter), 250)
+    finally:
+        end(server)
+
+
+def found(server: imaplib.IMAP4, mark: str) -> list[str]:
+    """Return the numbers of the letters with a mark."""
+    return good(server.uid("SEARCH", "HEADER", "Message-ID", mark))[0].decode().split()
+
+
+def arrived(server: imaplib.IMAP4, mark: str) -> str:
+    """Wait for a letter."""
+    deadline = time.monotonic() + ARRIVAL
+    while not (numbers := found(server, mark)):
+        demand(time.monotonic() < deadline, f"the letter has not arrived within {ARRIVAL:g} s")
+        good(server.noop())
+        time.sleep(0.05)
+    demand(len(numbers) == 1, f"the letter is there {len(numbers)} times")
+    return numbers[0]
+
+
+def clear(server: imaplib.IMAP4, mark: str) -> None:
+    """Take away a letter, and others of this program's for which nobody waits any more."""
+    for number in found(server, MARK):
+        header = fetched(server, number, "HEADER.FIELDS (MESSAGE-ID)")
+        text = header.decode(errors="replace")
+        written = text.partition(f"{MARK}-")[2].partition("-")[0]
+        if mark in text or (written.isdigit() and int(written) < time.time() - LEFT):
+            server.uid("STORE", number, "+FLAGS.SILENT", "(\\Deleted)")
+    server.expunge()
+
+
+def folders(server: imaplib.IMAP4, pattern: str) -> list[str]:
+    """Return the names of folders; a space is in none that is made here."""
+    return [line.decode().rpartition(" ")[2] for line in good(server.list(pattern=pattern)) if line]
+
+
+def clear_folders(server: imaplib.IMAP4, mark: str) -> None:
+    """Take away the folders of a mark, and others of this program's that nobody uses any more."""
+    good(server.select("INBOX"))
+    for name in folders(server, f"{MARK}-*"):
+        written = name.removeprefix(f"{MARK}-").partition("-")[0]
+        if name.startswith(mark) or (written.isdigit() and int(written) < time.time() - LEFT):
+            server.unsubscribe(name)
+            server.delete(name)
+
+
+def fetched(server: imaplib.IMAP4, number: str, part: str = "") -> bytes:
+    """Return a letter, or a part of it, from among what else the server tells."""
+    answers = good(server.uid("FETCH", number, f"(BODY.PEEK[{part}])"))
+    return b"".join(answer[1] for answer in answers if isinstance(answer, tuple))
+
+
+def demand_text(letter: bytes, mark: str) -> email.message.EmailMessage:
+    """Demand that a letter says what was written; return it."""
+    seen = email.message_from_bytes(letter, policy=email.policy.SMTP)
+    demand(seen["Subject"] == f"A probe, ñ: {mark}", f"the subject is {seen['Subject']}")
+    demand(letter.partition(b"\r\n\r\n")[2] == TEXT.encode(), "the text is another one")
+    return seen
