@@ -1,6 +1,7 @@
 """Which probes of mail there are follows from who asks; and what they make of answers that are wrong."""
 
 import contextlib
+import imaplib
 import importlib
 import re
 import socket
@@ -226,6 +227,48 @@ def test_idle_that_does_not_work(lines: list[str], words: str) -> None:
     server = Idling(*lines)
     with pytest.raises(ProbeError, match=words):
         mail_reading.told(server, mail_reading.idle(server))
+
+
+class Door(imaplib.IMAP4):
+    """A server that answers a password after a while: it takes it or refuses it."""
+
+    def __init__(self, seconds: float, takes: bool) -> None:
+        self.seconds, self.takes, self.sock = seconds, takes, socket.socket()
+
+    def login(self, _name: str, _password: str) -> None:
+        if self.seconds > self.sock.gettimeout():
+            raise TimeoutError
+        time.sleep(self.seconds)
+        if not self.takes:
+            raise self.error("wrong")
+
+    def logout(self) -> None:
+        self.sock.close()
+
+
+@pytest.fixture
+def try_wrong(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, bool], str]:
+    """Try a wrong password at such a server, which may take from 10 to 100 ms."""
+
+    def attempt(seconds: float, takes: bool) -> str:
+        monkeypatch.setattr(mail_reading, "PATIENCE", 0.1)
+        monkeypatch.setattr(mail_reading, "SLOW", 0.01)
+        monkeypatch.setitem(mail_base.OPENERS, 993, lambda *_: Door(seconds, takes))
+        return mail_reading.wrong_password("192.0.2.1", 993, USERS[0])
+
+    return attempt
+
+
+def test_a_wrong_password_that_is_refused_slowly(try_wrong: Callable[[float, bool], str]) -> None:
+    assert try_wrong(0.02, False) == "wrong"
+    assert try_wrong(60, True) == "no answer within 0.1 s"
+
+
+def test_a_wrong_password_that_is_taken_or_refused_at_once(try_wrong: Callable[[float, bool], str]) -> None:
+    with pytest.raises(ProbeError, match="it takes a wrong password"):
+        try_wrong(0.02, True)
+    with pytest.raises(ProbeError, match="refused at once"):
+        try_wrong(0, False)
 
 
 class Folders:
