@@ -28,6 +28,7 @@ SETTINGS = {
     "plaintext": False,
     "foreign": "user@www.example.org",
     "forged": "user@example.net",
+    "sender_check": True,
     "dane": True,
     "mta_sts": "version: STSv1",
     "tls_reports": "postmaster@st.um",

@@ -85,6 +85,8 @@ def probes(settings: dict[str, Any]) -> Pairs:
     yield from mail_discovery.probes(settings)
     if users:
         yield from of_users(address, users, domain, foreign)
+        if settings["sender_check"]:
+            yield "587: somebody else's name refused", partial(disguised, address, users[0], foreign)
         yield from mail_reading.of_users(addresses, users, domain, settings["quota"], inside)
 
 
@@ -94,7 +96,7 @@ def of_users(address: str, users: list[User], domain: str, foreign: str) -> Pair
     for port, mechanism in ((587, "PLAIN"), (465, "LOGIN")):
         yield (
             f"{port}: {mechanism}, then to anywhere",
-            partial(authenticated, address, port, mechanism, writer, foreign),
+            partial(authenticated, address, port, mechanism, writer, domain, foreign),
         )
     yield "a MIME letter, kept octet by octet", partial(intact, address, writer, reader, domain)
     yield "a letter from outside, to a tag", partial(from_outside, address, reader, domain, foreign)
@@ -304,18 +306,28 @@ def its_own(address: str, port: int, names: list[str]) -> str:
 # What users do
 
 
-def authenticated(address: str, port: int, mechanism: str, user: User, foreign: str) -> str:
+def authenticated(address: str, port: int, mechanism: str, user: User, domain: str, foreign: str) -> str:
     """Demand that whoever has given a password may send anywhere; the letter itself is not sent."""
     server = smtp(address, port, unverified())
     try:
         server.user, server.password = user["name"], user["password"]
         text = reply(server.auth(mechanism, getattr(server, f"auth_{mechanism.lower()}")), 235)
-        reply(server.docmd(f"MAIL FROM:<{foreign}>"), 250)
+        reply(server.docmd(f"MAIL FROM:<{user['name']}@{domain}>"), 250)
         reply(server.docmd(f"RCPT TO:<{foreign}>"), 250)
         reply(server.rset(), 250)
     finally:
         end(server)
     return text
+
+
+def disguised(address: str, user: User, somebody: str) -> str:
+    """Demand that a user does not write in somebody else's name."""
+    server = smtp(address, 587, unverified())
+    try:
+        server.login(user["name"], user["password"])
+        return reply(server.docmd(f"MAIL FROM:<{somebody}>"), 550)
+    finally:
+        end(server)
 
 
 def intact(address: str, writer: User, reader: User, domain: str) -> str:
