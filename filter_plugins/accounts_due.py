@@ -11,7 +11,7 @@ description:
     reasons, for people to read.
   - Only accounts that are written down as made by the role accounts are ever locked; what else is on the host is left
     alone.
-positional: seen, group, shell, ssh_keys, deleted, passwords
+positional: seen, group, shell, ssh_keys, deleted, passwords, given
 options:
   _input:
     description: The users, as in the variable C(accounts_users).
@@ -21,7 +21,8 @@ options:
   seen:
     description:
       - What the host has, in lines. C(group) and C(skel) tell that the group and the new users' C(Maildir) are there.
-        C(made|NAME) is whom the role has made.
+        C(made|NAME) is whom the role has made, C(given|NAME|MARK) what was written down of the last password given to
+        somebody.
       - C(user|NAME|UID|GECOS|SHELL|PASSWORD|EXPIRES|GROUPS|MAILDIR|KEY) is an account. PASSWORD is V(set), V(locked) or
         V(none); EXPIRES is a day since 1970, or empty (shadow(5)); the last two are V(yes) or V(no).
     type: str
@@ -44,7 +45,12 @@ options:
     elements: str
     default: []
   passwords:
-    description: The passwords of new users. If given, each user must have one.
+    description: The passwords of users. If given, each user must have one.
+    type: dict
+  given:
+    description:
+      - What is to be written down of the users' passwords, by their names. Who has another mark on the host gets the
+        password anew. Without these, none is looked at.
     type: dict
 notes:
   - "Refused: a user who is there twice, or is to be deleted as well; an account of the system, with a number less than
@@ -90,6 +96,8 @@ from ansible.errors import AnsibleFilterError
 
 FIELDS = ("uid", "gecos", "shell", "login", "expires", "groups", "maildir", "key")
 SYSTEM = 1000  # accounts with a smaller number are the system's own (Debian policy 9.2.2)
+CHANGED = "its password is another one in the settings"
+UNKNOWN = "its password is not written down yet"
 LOCKED = "1"  # the day on which an account that is locked has ended
 
 
@@ -99,7 +107,9 @@ def accounts_in(seen: str) -> dict[str, dict[str, str]]:
     return {name: dict(zip(FIELDS, fields, strict=True)) for _, name, *fields in lines}
 
 
-def reasons(user: dict[str, Any], account: dict[str, str], groups: list[str], ssh_keys: bool) -> list[str]:
+def reasons(
+    user: dict[str, Any], account: dict[str, str], groups: list[str], ssh_keys: bool, told: str | None
+) -> list[str]:
     """Say what is not as wanted with an account."""
     found = []
     if account["expires"] == LOCKED:
@@ -120,7 +130,16 @@ def reasons(user: dict[str, Any], account: dict[str, str], groups: list[str], ss
         found.append("it has no Maildir")
     if ssh_keys and account["key"] != "yes":
         found.append("it has no SSH key")
+    if told:
+        found.append(told)
     return found
+
+
+def password_given(name: str, given: dict[str, str] | None, lines: list[str]) -> str | None:
+    """Say what is wrong with what is written down of somebody's password."""
+    if given is None or f"given|{name}|{given[name]}" in lines:
+        return None
+    return CHANGED if any(line.startswith(f"given|{name}|") for line in lines) else UNKNOWN
 
 
 def refuse(
@@ -150,6 +169,7 @@ def accounts_due(
     ssh_keys: bool = False,
     deleted: Sequence[str] = (),
     passwords: dict[str, str] | None = None,
+    given: dict[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return what has to be done, with the reasons."""
     accounts = accounts_in(seen)
@@ -161,10 +181,11 @@ def accounts_due(
     for each in users:
         user = each | {"shell": each.get("shell") or shell, "groups": [group, *(each.get("groups") or [])]}
         account = accounts.get(user["name"])
-        found = reasons(user, account, user["groups"], ssh_keys) if account else ["there is no such account"]
+        told = password_given(user["name"], given, lines)
+        found = reasons(user, account, user["groups"], ssh_keys, told) if account else ["there is no such account"]
         if found:
             action = "create" if not account else "unlock" if account["expires"] == LOCKED else "change"
-            bare = not account or account["login"] == "none"
+            bare = not account or account["login"] == "none" or told == CHANGED
             due.append(user | {"action": action, "reasons": found, "needs_password": bare})
     listed = {user["name"] for user in users}
     for name, account in accounts.items():

@@ -32,6 +32,7 @@ NAMES = {
     "openssl_ca_secrets": "site_ca_secrets",
     "openssh_secrets": "site_ssh_secrets",
     "accounts_passwords": "site_user_names",
+    "accounts_secrets": "site_account_secrets",
     "apache_secrets": "site_web_secrets",
 }
 OCTETS = 32

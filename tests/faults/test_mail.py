@@ -149,7 +149,7 @@ def test_what_was_accepted_is_delivered_once_whoever_is_killed(lab: Lab, unlimit
         assert [mark for mark in accepted if not times[mark]] == []
         twice = {mark for mark, number in times.items() if number > 1}
         again += [(name, word) for word in twice]
-        # The reason: Exim was killed when Dovecot had the letter and that was not noted yet. It is the same one.
+        # The reason: one of them was killed when Dovecot had the letter and Exim did not know. It is the same one.
         for word in twice:
             assert len({identifier for other, identifier in found if other == word}) == 1
     print(f"{LETTERS} letters to two people in {seconds:.0f} s, {kills} kills, one power cut; twice: {again}")

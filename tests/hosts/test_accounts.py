@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lab import Lab, changed
+from letters import password
 
 RUN = ("playbooks/accounts.yml", "-l", "primary")
 pytestmark = pytest.mark.once
@@ -12,7 +13,7 @@ USERS = [{"name": "user1", "full_name": "User One"}, {"name": "user2", "full_nam
 GUEST = {"name": "guest", "full_name": "A Guest"}
 # Asks crypt(3), as a login does.
 CHECK = 'my $have = (getpwnam($ARGV[0]))[1]; print crypt($ARGV[1], $have) eq $have ? "right" : "wrong"'
-PASSWORDS = {"user1": "not used", "user2": "not used", "guest": "a guest's own word"}
+GUESTS = "a guest's own word"
 
 
 def account(lab: Lab, host: str, name: str) -> list[str]:
@@ -28,9 +29,14 @@ def log_in(lab: Lab) -> str:
     return lab.run("client", "sh", "-c", script, check=False)
 
 
+def passwords(lab: Lab) -> dict[str, str]:
+    """Return the passwords of all, with those of some more."""
+    return {name: password(lab, name) for name in ("user1", "user2")} | {"guest": GUESTS}
+
+
 def run(lab: Lab, users: list[dict], *, deleted: list[str] | None = None, fails: bool = False) -> str:
     """Provision the accounts and the keys of these users, and return what was printed, in one line."""
-    settings = {"site_users": users, "accounts_passwords": PASSWORDS, "accounts_deleted": deleted or []}
+    settings = {"site_users": users, "accounts_passwords": passwords(lab), "accounts_deleted": deleted or []}
     return re.sub(r"\s+", " ", lab.playbook(*RUN, settings=settings, fails=fails))
 
 
@@ -47,7 +53,7 @@ def test_somebody_comes_goes_comes_back_and_is_deleted(lab: Lab) -> None:
     wanted = "".join(f"{'/'.join(['Maildir', *name])} guest 700\n" for name in ([], ["cur"], ["new"], ["tmp"]))
     assert lab.run("primary", "sh", "-c", folders) == wanted
     assert "dummies" in lab.run("primary", "id", "-Gn", "guest").split()
-    assert lab.run("primary", "perl", "-e", CHECK, "guest", PASSWORDS["guest"]) == "right"
+    assert lab.run("primary", "perl", "-e", CHECK, "guest", GUESTS) == "right"
     key = lab.run("client", "cat", "/home/user1/.ssh/id_ed25519.pub").strip()
     script = f"cd && echo kept >mine && mkdir .ssh && echo {key} >.ssh/authorized_keys"
     lab.run("primary", "runuser", "-l", "guest", "-c", script)
@@ -61,7 +67,7 @@ def test_somebody_comes_goes_comes_back_and_is_deleted(lab: Lab) -> None:
 
     run(lab, [*USERS, GUEST])
     assert log_in(lab) == "kept\n"
-    assert lab.run("primary", "perl", "-e", CHECK, "guest", PASSWORDS["guest"]) == "right"
+    assert lab.run("primary", "perl", "-e", CHECK, "guest", GUESTS) == "right"
 
     assert "in both of them: guest" in run(lab, [*USERS, GUEST], deleted=["guest"], fails=True)
     run(lab, USERS, deleted=["guest"])
@@ -73,7 +79,7 @@ def test_somebody_comes_goes_comes_back_and_is_deleted(lab: Lab) -> None:
 def test_whoever_was_there_before_is_never_locked(lab: Lab) -> None:
     lab.run("primary", "useradd", "--create-home", "--password", "$6$x$y", "elder")
     try:
-        settings = {"accounts_passwords": PASSWORDS | {"elder": "not used"}}
+        settings = {"accounts_passwords": passwords(lab) | {"elder": "not used"}}
         lab.playbook(*RUN, settings=settings | {"site_users": [*USERS, {"name": "elder"}]})
         assert "dummies" in lab.run("primary", "id", "-Gn", "elder").split()
         assert lab.run("primary", "test", "-d", "/home/elder/Maildir/new") == ""
@@ -97,7 +103,7 @@ def test_what_somebody_puts_into_the_home_does_not_lead_root_astray(lab: Lab) ->
 
 def test_an_account_of_the_system_is_refused(lab: Lab) -> None:
     before = lab.checksums("primary")
-    settings = {"site_users": [*USERS, {"name": "www-data"}], "accounts_passwords": PASSWORDS | {"www-data": "x"}}
+    settings = {"site_users": [*USERS, {"name": "www-data"}], "accounts_passwords": passwords(lab) | {"www-data": "x"}}
     output = lab.playbook(*RUN, settings=settings, fails=True)
     assert "an account of the system, not of a person: www-data" in re.sub(r"\s+", " ", output)
     assert lab.checksums("primary") == before

@@ -137,7 +137,7 @@ def test_what_is_refused_leaves_the_old_configuration(lab: Lab, settings: dict[s
 def test_somebody_new_has_a_mailbox_at_once(lab: Lab) -> None:
     run = ("playbooks/accounts.yml", "-l", "primary")
     assert sent(lab, "guest@st.um")[1] == "550"
-    passwords = {"user1": "not used", "user2": "not used", "guest": "a guest's own word"}
+    passwords = {name: password_of(lab, name) for name in ("user1", "user2")} | {"guest": "a guest's own word"}
     began = since(lab)
     try:
         lab.playbook(*run, settings={"site_users": [*USERS, {"name": "guest"}], "accounts_passwords": passwords})

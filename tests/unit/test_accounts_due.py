@@ -103,3 +103,20 @@ def test_refuses_what_cannot_be_meant(users, more, message):
     with pytest.raises(AnsibleFilterError) as error:
         due(users, seen(ONE, "user|daemon|1|daemon|/usr/sbin/nologin|none||daemon|no|no"), **more)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason", "anew"),
+    [
+        (["given|user1|old"], "its password is another one in the settings", True),
+        (["given|user10|new"], "its password is not written down yet", False),
+        ([], "its password is not written down yet", False),
+    ],
+)
+def test_a_password_that_is_another_one_in_the_settings_is_given(written, reason, anew):
+    (item,) = due([USER], seen(ONE, *written), given={"user1": "new"})
+    assert (item["action"], item["reasons"], item["needs_password"]) == ("change", [reason], anew)
+
+
+def test_a_password_is_given_once():
+    assert due([USER], seen(ONE, "given|user1|new"), given={"user1": "new"}) == []

@@ -1,0 +1,108 @@
+"""What is changed in the settings changes what follows from it, all of that, and nothing else."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lab import Lab, changed
+from letters import PROBES, handed_in, letter, mark, password, read, said
+
+NEW = "another, very long word"
+# Tries a password at each door; prints at which it is right.
+TRY = r"""
+import subprocess
+address, name, word = sys.argv[1:]
+def imap():
+    mail_base.good(mail_base.imap(address, 993).login(name, word))
+def pop3():
+    box = mail_base.pop3(address, 995)
+    box.user(name)
+    box.pass_(word)
+def smtp():
+    mail_base.smtp(address, 465).login(name, word)
+def sieve():
+    mail_base.ManageSieve(address, context=mail_base.unverified()).login(name, word)
+def web():
+    asked = ["curl", "-sf", "-u", f"{name}:{word}", "http://www2.st.um/"]
+    subprocess.run(asked, check=True, capture_output=True)
+for door in (imap, pop3, smtp, sieve, web):
+    try:
+        door()
+        print(door.__name__)
+    except Exception:
+        pass
+"""
+DOORS = ["imap", "pop3", "smtp", "sieve", "web"]
+
+
+def doors(lab: Lab, word: str) -> list[str]:
+    return lab.run("client", "python3", "-B", "-c", PROBES + TRY, lab.address(135), "user1", word).split()
+
+
+def differences(before: str, after: str) -> set[str]:
+    """Return the paths whose checksums or attributes differ."""
+    lines = {*before.splitlines()} ^ {*after.splitlines()}
+    return {re.split(r"\s+", line)[1 if re.match(r"[0-9a-f]{64}  ", line) else 0] for line in lines}
+
+
+@pytest.fixture
+def restored(lab: Lab) -> Iterator[None]:
+    yield
+    lab.playbook("site.yml")
+    assert changed(lab.playbook("site.yml")) == 0
+
+
+def test_a_password_is_changed_at_every_door_and_nothing_else_is(lab: Lab, restored: None) -> None:
+    old = password(lab, "user1")
+    before = {host: lab.checksums(host) for host in ("primary", "secondary", "client", "internet")}
+    assert doors(lab, old) == DOORS
+    words = {"user1": NEW, "user2": password(lab, "user2")}
+    lab.playbook("site.yml", settings={"accounts_passwords": words})
+    assert doors(lab, old) == []
+    assert doors(lab, NEW) == DOORS
+    found = {host: differences(before[host], lab.checksums(host)) for host in before}
+    assert found["secondary"] == set()
+    for host in ("primary", "client", "internet"):
+        print(host, sorted(found[host]))
+        mine = {path for path in found[host] if not path.startswith("/var/lib/service_config")}
+        assert mine <= {
+            "/etc/shadow",
+            "/etc/shadow-",
+            "/etc/.pwd.lock",
+            "/etc",
+            "/etc/apache2/server-for-dummies.htpasswd",
+            "/etc/server-for-dummies/verify.json",
+        }
+    assert changed(lab.playbook("site.yml", settings={"accounts_passwords": words})) == 0
+
+
+def test_who_has_chosen_another_password_keeps_it(lab: Lab, restored: None) -> None:
+    lab.run("primary", "sh", "-c", f"echo 'user1:{NEW}' | chpasswd")
+    assert changed(lab.playbook("site.yml")) == 0
+    assert "imap" in doors(lab, NEW)
+    lab.run("primary", "sh", "-c", f"echo 'user1:{password(lab, 'user1')}' | chpasswd")
+
+
+def test_another_domain_is_another_domain_everywhere_and_back(lab: Lab) -> None:
+    keys = "cat /etc/exim4/dkim/*.key | sha256sum; ls /home; find /home -name 'sign-*' | wc -l"
+    kept = lab.run("primary", "sh", "-c", keys)
+    word = handed_in(lab, "user2@st.um")
+    try:
+        lab.playbook("site.yml", settings={"site_domain": "other.um"})
+        answers = said(lab, ["MAIL FROM:<user2@other.um>", "RCPT TO:<user2@st.um>"], hello="client.other.um")
+        assert answers[-1][0] != 250 or lab.run("primary", "exim4", "-bt", "user2@st.um")
+        new = mark(lab)
+        text = "DATA\n" + letter("user1@other.um", new)
+        answers = said(lab, ["MAIL FROM:<user1@other.um>", "RCPT TO:<user2@other.um>", text], "user1")
+        assert [code for code, _ in answers] == [250, 250, 250]
+        read(lab, "user2", new)
+        assert lab.run("primary", "sh", "-c", keys) == kept
+        assert lab.dig("+short", f"@{lab.address(135)}", "other.um", "MX") == ["10 mail.other.um."]
+    finally:
+        lab.playbook("site.yml")
+    read(lab, "user2", word)
+    assert lab.run("primary", "sh", "-c", keys) == kept
+    assert changed(lab.playbook("site.yml")) == 0
+    for host in ("client", "internet"):
+        assert [name for name, result in lab.probes(host).items() if not result["ok"]] == []
