@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from test_web import HOSTS, apache_since, curl, nobody_is_turned_away
 
 from lab import Lab, changed, wait_until
+from pages import HOSTS, apache_since, curl, nobody_is_turned_away
 
-pytestmark = pytest.mark.once
 NAMES = ["acme.st.um", "acme2.st.um"]
 VHOSTS = [
     *HOSTS,
