@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import Lab, changed
+from lab import Lab, changed, wait_until
 from letters import PROBES, letter, mark, password, read, said
 
 NEW = "another, very long word"
@@ -79,16 +79,18 @@ def test_a_password_is_changed_at_every_door_and_nothing_else_is(lab: Lab, resto
 
 
 def test_who_has_chosen_another_password_keeps_it(lab: Lab, restored: None) -> None:
-    lab.run("primary", "sh", "-c", f"echo 'user1:{NEW}' | chpasswd")
-    assert changed(lab.playbook("site.yml")) == 0
-    assert "imap" in doors(lab, NEW)
-    lab.run("primary", "sh", "-c", f"echo 'user1:{password(lab, 'user1')}' | chpasswd")
+    try:
+        lab.run("primary", "sh", "-c", f"echo 'user1:{NEW}' | chpasswd")
+        assert changed(lab.playbook("site.yml")) == 0
+        assert "imap" in doors(lab, NEW)
+    finally:
+        lab.run("primary", "sh", "-c", f"echo 'user1:{password(lab, 'user1')}' | chpasswd")
 
 
 def test_another_domain_is_another_domain_everywhere_and_back(lab: Lab) -> None:
     # The old authorities' certificates are for the old domain alone.
     settings = {"site_domain": "other.um", "openssl_ca_roots": [2]}
-    keys = "cat /etc/exim4/dkim/*.key | sha256sum; ls /home; find /home -name 'sign-*' | wc -l"
+    keys = "cat /etc/exim4/dkim/*.key | sha256sum; ls /home"
     kept = lab.run("primary", "sh", "-c", keys)
     word = "a-letter-that-stays"  # no probe takes it for an old one of its own
     said(lab, ["MAIL FROM:<user1@st.um>", "RCPT TO:<user2@st.um>", "DATA\n" + letter("user1@st.um", word)])
@@ -108,4 +110,4 @@ def test_another_domain_is_another_domain_everywhere_and_back(lab: Lab) -> None:
     assert lab.run("primary", "sh", "-c", keys) == kept
     assert changed(lab.playbook("site.yml")) == 0
     for host in ("client", "internet"):
-        assert [name for name, result in lab.probes(host).items() if not result["ok"]] == []
+        wait_until(lambda host=host: all(result["ok"] for result in lab.probes(host).values()), 60)

@@ -1,14 +1,24 @@
 """A spam filter judges what strangers bring, where the settings say so, and holds up nothing when it is gone."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from lab import Lab, wait_until
-from letters import bring, letter, mark, read
+from letters import PROBES, bring, letter, mark, read
 
 # What every filter takes for spam, so that one can be tested (GTUBE).
 SPAM = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+# Brings spam, and when it is told to, another letter by the same connection; prints the answers.
+TWICE = f"""
+server = mail.smtp(sys.argv[1])
+for text in ("{SPAM}", "honest"):
+    mail.reply(server.mail("user@example.org"), 250)
+    mail.reply(server.rcpt("user2@st.um"), 250)
+    print(server.data(f"From: user@example.org\\r\\nSubject: honest\\r\\n\\r\\n{{text}}\\r\\n".encode())[0], flush=True)
+    sys.stdin.readline()
+"""
 # An honest letter that is written as badly as a test's has some points, too.
 ON = {"exim4_spam_filter": True, "exim4_spam_marked": 1000, "exim4_spam_refused": 1500}
 
@@ -54,6 +64,23 @@ def test_what_looks_a_little_like_spam_is_put_aside(lab: Lab) -> None:
     finally:
         lab.run("primary", "doveadm", "expunge", "-u", "user2", *junk)
         lab.playbook("playbooks/mail.yml", "-l", "primary", settings=ON)
+
+
+def test_what_was_said_of_one_letter_is_not_said_of_the_next(lab: Lab) -> None:
+    stop = ["docker", "exec", lab.container("primary"), "systemctl", "stop", "rspamd"]
+    argv = ["docker", "exec", "-i", lab.container("internet"), "python3", "-B", "-c", PROBES + TWICE, lab.address(135)]
+    try:
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdin
+            assert session.stdout
+            assert session.stdout.readline() == "550\n"
+            subprocess.run(stop, check=True)
+            session.stdin.write("\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "250\n"
+    finally:
+        lab.run("primary", "systemctl", "start", "rspamd")
+        lab.run("primary", "doveadm", "expunge", "-u", "user2", "mailbox", "INBOX", "subject", "honest")
 
 
 def test_while_the_filter_is_gone_letters_come_as_they_are(lab: Lab) -> None:
