@@ -253,6 +253,7 @@ def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab, logg
         return lab.playbook("playbooks/mail.yml", "-l", "primary", "-vvv", "--diff", settings=settings)
 
     lab.run("internet", "systemd-run", "--quiet", "--unit=world-smart", "python3", "-c", SMART)
+    lab.run("primary", "cp", "-a", "/etc/exim4/passwd.client", "/root/")
     try:
         output = become("relay.example.org")
         assert "passwd.client" in output
@@ -269,4 +270,4 @@ def test_a_smarthost_gets_all_letters_and_has_to_be_the_right_one(lab: Lab, logg
         assert "certificate" in logged("== user@example.org R=site_smarthost", "defer")[-1]
     finally:
         lab.playbook("playbooks/mail.yml", "-l", "primary")
-    assert "secret" not in lab.run("primary", "cat", "/etc/exim4/passwd.client")
+        lab.run("primary", "mv", "/root/passwd.client", "/etc/exim4/")
