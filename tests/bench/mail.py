@@ -14,9 +14,9 @@ import yaml
 
 from lab import TOP, Lab
 
-ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 12
+ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 8
 SHARE = 0.9  # of what the untouched packages do
-COUNTS = {"letters": 24, "logins": 12, "fetches": 2000}  # in each round
+COUNTS = {"letters": 24, "logins": 40, "fetches": 4000}  # in each round
 USERS = [f"bench{number}" for number in range(1, 5)]
 DOMAIN = "st.um"
 HOSTS = {"ours": ("primary", 135), "package": ("package", 138)}

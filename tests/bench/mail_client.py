@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 LETTER = (
     "From: user@example.org\r\nTo: {to}\r\nSubject: A small letter\r\nMessage-ID: <{mark}@example.org>\r\n\r\n{text}"
 )
-TEXT = "Nothing but words, as most letters are.\r\n" * 20
+# More than one packet on both sides: near the size of one, the headers that each adds would decide the comparison.
+TEXT = "Nothing but words, as most letters are.\r\n" * 100
 CONTEXT = ssl.create_default_context()
 CONTEXT.check_hostname, CONTEXT.verify_mode = False, ssl.CERT_NONE  # who it is makes no difference to the work
 
