@@ -87,6 +87,7 @@ test: lint unit molecule ## everything that CI runs
 .PHONY: faults
 faults: ## the slow proofs, on the running lab: kills, bad edits, rebuilt hosts
 	$(phase) "Faults" pytest --quiet tests/faults
+	$(phase) "Slow tests of hosts" pytest --quiet -m slow tests/hosts
 
 .PHONY: bench
 bench: ## figures beside their floors and peers

@@ -261,6 +261,7 @@ def test_a_mailbox_without_a_limit(lab: Lab) -> None:
         lab.playbook("playbooks/probes.yml")
 
 
+@pytest.mark.slow
 def test_a_new_name_is_in_the_certificate_that_is_shown(lab: Lab) -> None:
     run = ("playbooks/certificates.yml", "-l", "primary")
     script = "openssl s_client -connect st.um:$0 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName"

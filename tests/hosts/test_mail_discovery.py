@@ -135,6 +135,7 @@ def policy(lab: Lab) -> tuple[str, str]:
     )
 
 
+@pytest.mark.slow
 def test_a_policy_is_announced_anew_when_it_is_another_one(lab: Lab) -> None:
     def become(mode: str) -> tuple[str, str]:
         for playbook in ("mail_published.yml", "dns.yml", "web.yml"):

@@ -196,6 +196,7 @@ def test_quotas_of_some_users(lab: Lab) -> None:
         assert ["Limit=- " in limits[0], "Limit=3145728 " in limits[1]] == [True, True]
 
 
+@pytest.mark.slow
 def test_words_are_found_by_an_index(lab: Lab) -> None:
     known_to, words = known(lab, "user2"), ["überraschungsei", "zamarujillo", "señora", "elsewhere"]
     everywhere = [f"{key} {word}" for key in ("BODY", "TEXT") for word in words[:3]]

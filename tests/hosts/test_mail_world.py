@@ -146,6 +146,7 @@ def test_forged_letters_are_taken_where_the_settings_say_so(lab: Lab, setting: s
     assert bring(lab, forged) == ["550"]
 
 
+@pytest.mark.slow
 def test_a_key_is_followed_by_the_next_one_without_a_gap(lab: Lab) -> None:
     def become(keys: list[int]) -> None:
         settings: dict[str, Any] = {"site_dkim_keys": keys}

@@ -3,6 +3,8 @@
 import base64
 import re
 
+import pytest
+
 from lab import Lab, changed
 
 RUN = "playbooks/ssh.yml"
@@ -57,6 +59,7 @@ def test_passwords_are_accepted_where_the_settings_say_so(lab: Lab) -> None:
     assert "(publickey)." in lab.log_in(*methods)
 
 
+@pytest.mark.slow
 def test_a_revoked_key_and_one_that_is_not_certified(lab: Lab) -> None:
     key = lab.run("client", "cat", "/home/user1/.ssh/id_ed25519.pub").strip()
     lab.playbook(RUN, *PRIMARY, settings={"openssh_revoked_keys": [key]})
@@ -92,6 +95,7 @@ def test_a_host_whose_key_has_changed_is_refused_until_it_is_certified(lab: Lab)
     assert lab.run("client", "sh", "-c", "dig +short st.um SSHFP") == before
 
 
+@pytest.mark.slow
 def test_certificates_are_renewed_when_they_are_due_and_not_before(lab: Lab) -> None:
     assert changed(lab.playbook(RUN, settings={"openssh_renew_days": 89})) == 0
     output = lab.playbook(RUN, "-l", "client", settings={"openssh_renew_days": 91, "openssh_days": 100})

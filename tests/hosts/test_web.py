@@ -16,6 +16,7 @@ def ends(lab: Lab, name: str) -> str:
     return lab.run("primary", "openssl", "x509", "-noout", "-serial", "-in", f"/etc/ssl/site/{name}.pem")
 
 
+@pytest.mark.slow
 def test_a_new_name_reissues_that_certificate_alone_and_nobody_is_turned_away(lab: Lab) -> None:
     before = {name: ends(lab, name) for name in ("dns", "web", "www3.st.um")}
     began = apache_since(lab)

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from lab import Lab, wait_until
 
 SERVERS = (135, 137)
@@ -45,6 +47,7 @@ def answer(lab: Lab, server: int, name: str, kind: str) -> str:
     return lab.run("client", "dig", f"@{lab.address(server)}", "+norecurse", "+dnssec", name, kind)
 
 
+@pytest.mark.slow
 def test_a_zone_and_an_edit_are_foretold_and_arrive(lab: Lab) -> None:
     before = {host: lab.checksums(host) for host in FOLDERS}
     serials = [lab.serial(server) for server in SERVERS]
