@@ -31,9 +31,13 @@ options:
       - V(count), an integer from 0 on.
       - V(size), a number with V(K), V(M), V(G) or V(T), such as V(1G), or V(0).
       - V(generations), a list of such integers, at least one, and none of them twice.
+      - V(suffix), the distinguished name of a whole directory (RFC 4514), such as V(o=um,c=es), of C(dc), C(o), C(ou),
+        C(l) and C(c), without escapes.
+      - V(attribute), the name of an attribute of entries in a directory (RFC 4512 section 1.4).
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, size, generations, seconds]
+    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, size, generations, seconds,
+              suffix, attribute]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -82,6 +86,9 @@ LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 DOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
 DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
+# RFC 4514 section 2.3, of the attributes that name organizations and places
+SUFFIX = re.compile(r"(?:dc|o|ou|l|c)=\w(?:[\w .-]*\w)?(?:,(?:dc|o|ou|l|c)=\w(?:[\w .-]*\w)?)*")
+ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 SIZE = re.compile(r"0|[1-9][0-9]*[KMGT]")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -204,6 +211,20 @@ def check_seconds(value: Any) -> None:
         raise ValueError("a number of seconds above 0 is possible")
 
 
+def check_suffix(value: Any) -> None:
+    """Refuse what is not the distinguished name of a directory."""
+    if not isinstance(value, str) or not SUFFIX.fullmatch(value):
+        raise ValueError(
+            "dc=, o=, ou=, l= and c= with names of letters and digits, and commas between them, are possible"
+        )
+
+
+def check_attribute(value: Any) -> None:
+    """Refuse what is not the name of an attribute."""
+    if not isinstance(value, str) or not ATTRIBUTE.fullmatch(value):
+        raise ValueError("letters, digits and hyphens, the first of them a letter, are possible")
+
+
 KINDS = {
     "address": check_address,
     "network": check_network,
@@ -218,6 +239,8 @@ KINDS = {
     "size": check_size,
     "generations": check_generations,
     "seconds": check_seconds,
+    "suffix": check_suffix,
+    "attribute": check_attribute,
 }
 
 

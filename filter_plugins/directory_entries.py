@@ -1,0 +1,106 @@
+"""Jinja filter directory_entries: make the directory's entries of people."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: directory_entries
+short_description: Make the directory's entries of people
+version_added: "0.1.0"
+description:
+  - Each user of the list gets an entry, of class C(stPerson), with an address for letters, for the module
+    M(ldap_entries).
+positional: base, domain, passwords
+options:
+  _input:
+    description:
+      - The users, each with C(name), and if they have them C(full_name), C(surname) and C(mobile). An entry is called
+        by the full name, or else by the login name; without a surname, the last word of that is taken.
+    type: list
+    elements: dict
+    required: true
+  base:
+    description: The distinguished name of the entry above them (RFC 4514).
+    type: str
+    required: true
+  domain:
+    description: The domain of their addresses.
+    type: str
+    required: true
+  passwords:
+    description: The passwords that they begin with, by their login names.
+    type: dict
+notes:
+  - "Refused: two people with the same full name, as they would have the same distinguished name."
+"""
+
+EXAMPLES = r"""
+- name: Make an entry
+  ansible.builtin.assert:
+    that:
+      - people[0].dn == 'cn=User One,ou=st,o=um,c=es'
+      - people[0].attributes.correo == 'user1@st.um'
+      - people[0].attributes.sn == 'One'
+  vars:
+    people: "{{ [{'name': 'user1', 'full_name': 'User One'}] | directory_entries('ou=st,o=um,c=es', 'st.um') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The entries, each with its C(dn), C(key) and C(attributes).
+  type: list
+  elements: dict
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+
+def escaped(value: str) -> str:
+    """Return a value as it is written in a distinguished name (RFC 4514 section 2.4)."""
+    value = re.sub(r'([\\,+"<>;=])', r"\\\1", value)
+    value = re.sub(r"^([ #])", r"\\\1", value)
+    return re.sub(r" $", r"\\ ", value)
+
+
+def entry(user: dict[str, Any], base: str, domain: str, passwords: dict[str, str]) -> dict[str, Any]:
+    """Return the entry of one user."""
+    name = user["name"]
+    full_name = user.get("full_name") or name
+    attributes = {
+        "objectClass": ["stPerson"],
+        "cn": full_name,
+        "sn": user.get("surname") or full_name.split()[-1],
+        "uid": name,
+        "correo": f"{name}@{domain}",
+        "mobile": [str(user["mobile"])] if user.get("mobile") else [],
+    }
+    if name in passwords:
+        attributes["userPassword"] = passwords[name]
+    return {"dn": f"cn={escaped(full_name)},{base}", "key": "uid", "attributes": attributes}
+
+
+def directory_entries(
+    users: list[dict[str, Any]], base: str, domain: str, passwords: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the entries of all users."""
+    entries = [entry(user, base, domain, passwords or {}) for user in users]
+    names: dict[str, str] = {}
+    for user, made in zip(users, entries, strict=True):
+        if other := names.get(made["dn"].lower()):
+            raise AnsibleFilterError(
+                f"Edit site_users: {other} and {user['name']} have the same full_name, "
+                f"{made['attributes']['cn']}, and so the same name in the directory, {made['dn']}"
+            )
+        names[made["dn"].lower()] = user["name"]
+    return entries
+
+
+class FilterModule:
+    """Give the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filter."""
+        return {"directory_entries": directory_entries}

@@ -1,0 +1,584 @@
+#!/usr/bin/python
+"""Ansible module: entries of an LDAP directory, or of slapd's own configuration."""
+
+DOCUMENTATION = r"""
+module: ldap_entries
+short_description: Bring entries of the directory of this host, or of slapd's own configuration, to what is wanted
+description:
+  - Compares each entry with what is wanted, attribute by attribute, and writes what differs, one operation for an
+    entry. Attributes that are not named are left alone, as are all other entries.
+  - It speaks to slapd over its socket, as root (SASL EXTERNAL, RFC 4422), and then slapd has the last word about what
+    is allowed. Everything is tried first, so that nothing is written when it refuses something. What is to become of
+    the configuration is tried with slapmodify(8) on a copy of it, and entries of the directory with slapadd(8), which
+    only says what it would do.
+options:
+  entries:
+    description:
+      - The entries, each after the one above it.
+      - In names and values of slapd's configuration, the numbers that slapd gives, such as C({1}), need not be those
+        that it has given. Of the databases of one kind, the one with the wanted C(olcSuffix) is meant.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      dn:
+        description: The distinguished name (RFC 4514).
+        type: str
+        required: true
+      attributes:
+        description: The values of each attribute, one or a list. With an empty list, there is to be none.
+        type: dict
+        default: {}
+      file:
+        description: A file on the host, in LDIF (RFC 2849), with the attributes that the entry gets when it is made.
+        type: path
+      key:
+        description:
+          - An attribute by whose value the entry is known under the one above it. If it has another name there, it is
+            renamed.
+        type: str
+  initial:
+    description: Attributes that an entry gets when it is made, and that are left alone afterwards.
+    type: list
+    elements: str
+    default: []
+  among:
+    description: Attributes that may have further values.
+    type: list
+    elements: str
+    default: []
+  secret:
+    description: Attributes whose values are never shown.
+    type: list
+    elements: str
+    default: [userPassword, olcRootPW, olcSyncrepl]
+  record:
+    description:
+      - A file with the names of the entries that were made by this module. Without it, nobody knows afterwards which
+        these were.
+    type: path
+  remove:
+    description: Whether entries of O(record) that are not wanted any more are removed, with what is below them.
+    type: bool
+    default: false
+  config:
+    description: The folder of slapd's configuration.
+    type: path
+    default: /etc/ldap/slapd.d
+  suffix:
+    description:
+      - The name of the directory in which the entries are. Without it, they are slapd's own configuration
+        (slapd-config(5)). When there is none, it is made by slapadd(8), and slapd may be started.
+    type: str
+  owner:
+    description: Who owns a configuration that is made.
+    type: str
+    default: openldap
+  uri:
+    description: Where slapd listens.
+    type: str
+    default: ldapi:///
+requirements: [python-ldap (Debian's python3-ldap)]
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Keep an entry
+  ldap_entries:
+    suffix: o=um,c=es
+    entries:
+      - dn: cn=Server Administrator,ou=st,o=um,c=es
+        attributes: {objectClass: [inetOrgPerson], sn: Administrator, mobile: "611111111"}
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, an entry each, as C(add), C(modify), C(rename) or C(delete) and its name.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import io
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import ldap
+    import ldap.filter
+    import ldap.sasl
+    import ldif
+except ImportError:
+    ldap = None
+
+Attributes = dict[str, list[str]]
+NUMBER = re.compile(r"\{-?\d+\}")
+
+
+class Change(NamedTuple):
+    """An operation: what is done with an entry, and with which of its attributes."""
+
+    kind: str  # add, modify, rename or delete
+    dn: str
+    values: Attributes  # of a modification: no values where the attribute is to go
+    to: str = ""  # the new name
+
+
+def parts(dn: str) -> list[str]:
+    """Return the relative names of a name (RFC 4514); a comma may be escaped."""
+    return re.split(r"(?<!\\),\s*", dn)
+
+
+def parent(dn: str) -> str:
+    """Return the name of the entry above."""
+    return ",".join(parts(dn)[1:])
+
+
+def plain(text: str) -> str:
+    """Return a name or value without the numbers that slapd gives, in the case that does not matter."""
+    return NUMBER.sub("", text).lower()
+
+
+def number(dn: str) -> int:
+    """Return the number in the first relative name, -2 if there is none."""
+    found = re.search(r"\{(-?\d+)\}", parts(dn)[0])
+    return int(found[1]) if found else -2
+
+
+def in_order(values: list[str]) -> tuple[bool, list[str]]:
+    """Return whether values have an order, and then in it and without their numbers."""
+    if not values or not all(re.match(r"\{\d+\}", value) for value in values):
+        return False, values
+    return True, [NUMBER.sub("", value, count=1) for value in sorted(values, key=lambda value: number(value))]
+
+
+def differs(wanted: list[str], found: list[str], among: bool) -> bool:
+    """Return whether an attribute is not as it is wanted."""
+    ordered, values = in_order(found)
+    if among:
+        return not set(wanted) <= set(values)
+    return wanted != values if ordered else sorted(wanted) != sorted(values)
+
+
+def difference(wanted: Attributes, found: Attributes, among: list[str], initial: list[str]) -> Attributes:
+    """Return the attributes of an entry that have to be written, with all their values.
+
+    Args:
+        wanted: The values of the attributes that are wanted.
+        found: The entry as it is.
+        among: The attributes that may have further values, which are kept.
+        initial: The attributes that are left as they are.
+    """
+    has = {name.lower(): values for name, values in found.items()}
+    due = {}
+    for name, values in wanted.items():
+        now = has.get(name.lower(), [])
+        if name in initial or not differs(values, now, name in among):
+            continue
+        if name in among:
+            now = in_order(now)[1]
+            values = now + [value for value in values if value not in now]
+        due[name] = values
+    return due
+
+
+class Config:
+    """The configuration of slapd, read once, where entries are found by their names without numbers."""
+
+    def __init__(self, tree: dict[str, Attributes]) -> None:
+        """Take all entries by their names."""
+        self.tree = tree
+        self.names: dict[str, str] = {}  # of wanted entries: those that they have
+
+    def find(self, dn: str, attributes: Attributes, key: str | None = None) -> str | None:
+        """Return the name of a wanted entry, None if there is none."""
+        above = self.names.get(parent(dn), parent(dn))
+        siblings = [name for name in self.tree if parent(name).lower() == above.lower()]
+        for name in siblings:
+            same = plain(parts(name)[0]) == plain(parts(dn)[0])
+            if same and attributes.get("olcSuffix", []) == self.tree[name].get("olcSuffix", []):
+                self.names[dn] = name
+                return name
+        self.names[dn] = self._new(dn, above, siblings)
+        return None
+
+    def _new(self, dn: str, above: str, siblings: list[str]) -> str:
+        """Return a name for a new entry, with the number after the last one."""
+        first = parts(dn)[0]
+        if number(dn) >= 0:
+            kind = first.partition("=")[0].lower()
+            last = max([number(name) for name in siblings if name.lower().startswith(kind)], default=-1)
+            first = NUMBER.sub(f"{{{max(last, -1) + 1}}}", first, count=1)
+        name = f"{first},{above}" if above else first
+        self.tree[name] = {}
+        return name
+
+    def entry(self, name: str) -> Attributes:
+        """Return an entry."""
+        return self.tree[name]
+
+
+class Directory:
+    """A directory with many entries, of which each wanted one is asked for."""
+
+    def __init__(self, server: Any) -> None:
+        """Take the connection."""
+        self.server = server
+        self.names: dict[str, str] = {}
+
+    def find(self, dn: str, attributes: Attributes, key: str | None = None) -> str | None:
+        """Return the name of a wanted entry, None if there is none."""
+        self.names[dn] = dn
+        if search(self.server, dn, ldap.SCOPE_BASE, attributes=("1.1",)):
+            return dn  # however it is spelled there
+        if not key:
+            return None
+        value = ldap.filter.escape_filter_chars(attributes[key][0])
+        return next(iter(search(self.server, parent(dn), ldap.SCOPE_ONELEVEL, f"({key}={value})")), None)
+
+    def entry(self, name: str) -> Attributes:
+        """Return an entry."""
+        return next(iter(search(self.server, name, ldap.SCOPE_BASE).values()))
+
+
+def changes_due(given: dict[str, Any], there: Any) -> list[Change]:
+    """Return what has to be done so that all wanted entries are there.
+
+    Args:
+        given: The module's arguments.
+        there: The entries that are there.
+    """
+    due = []
+    for wanted in given["entries"]:
+        attributes = values_of(wanted["attributes"])
+        name = there.find(wanted["dn"], attributes, wanted.get("key"))
+        if name is None:
+            values = read(wanted["file"]) if wanted.get("file") else {}
+            values |= {attribute: values for attribute, values in attributes.items() if values}
+            due.append(Change("add", there.names[wanted["dn"]], named(there.names[wanted["dn"]], values)))
+            continue
+        has = there.entry(name)
+        if wanted.get("key") and plain(name) != plain(wanted["dn"]):
+            due.append(Change("rename", name, {}, wanted["dn"]))
+            name, has = wanted["dn"], named(wanted["dn"], has)
+        if values := difference(attributes, has, given["among"], given["initial"]):
+            if any(value.startswith("olcTLS") for value in values):  # slapd takes these all at once, or not at all
+                values |= {name: value for name, value in attributes.items() if name.startswith("olcTLS")}
+            due.append(Change("modify", name, values))
+    return due
+
+
+def named(dn: str, values: Attributes) -> Attributes:
+    """Return the attributes of an entry with what its name is made of, as slapd has it when it gets that name."""
+    attribute, _, value = parts(dn)[0].partition("=")
+    if "\\" in value:
+        return values
+    its = next((name for name in values if name.lower() == attribute.lower()), attribute)
+    return (
+        values
+        if value in values.get(its, [])
+        else {its: [value]} | {name: values[name] for name in values if name != its}
+    )
+
+
+def entries_of(file: IO[bytes]) -> dict[str, Attributes]:
+    """Return the entries in a file by their names."""
+    reader = ldif.LDIFRecordList(file)
+    reader.parse_entry_records()
+    return {
+        dn: {name: [value.decode(errors="surrogateescape") for value in values] for name, values in entry.items()}
+        for dn, entry in reader.all_records
+    }
+
+
+def read(path: str) -> Attributes:
+    """Return the attributes of the first entry in a file."""
+    with open(path, "rb") as file:
+        return next(iter(entries_of(file).values()))
+
+
+def values_of(attributes: dict[str, Any]) -> Attributes:
+    """Return the values of attributes as lists of text."""
+    return {
+        name: [str(value) for value in (values if isinstance(values, list) else [values])]
+        for name, values in attributes.items()
+    }
+
+
+def search(
+    server: Any, base: str, scope: int, matching: str = "(objectClass=*)", attributes: tuple[str, ...] = ("*", "+")
+) -> dict[str, Attributes]:
+    """Return entries by their names; none if the base is not there."""
+    try:
+        found = server.search_s(base, scope, matching, list(attributes))
+    except ldap.NO_SUCH_OBJECT:
+        return {}
+    return {
+        dn: {name: [value.decode(errors="surrogateescape") for value in values] for name, values in entry.items()}
+        for dn, entry in found
+        if dn
+    }
+
+
+def encoded(values: list[str]) -> list[bytes]:
+    """Return values as they are sent."""
+    return [value.encode(errors="surrogateescape") for value in values]
+
+
+def modifications(change: Change) -> list[tuple[int, str, list[bytes] | None]]:
+    """Return what is sent of a modification."""
+    return [(ldap.MOD_REPLACE, name, encoded(values) or None) for name, values in change.values.items()]
+
+
+def write(server: Any, change: Change) -> None:
+    """Do one change."""
+    if change.kind == "add":
+        server.add_s(change.dn, [(name, encoded(values)) for name, values in change.values.items()])
+    elif change.kind == "modify":
+        server.modify_s(change.dn, modifications(change))
+    elif change.kind == "rename":
+        server.rename_s(change.dn, parts(change.to)[0])
+    else:
+        server.delete_s(change.dn)
+
+
+def as_ldif(changes: list[Change], records: bool = False) -> str:
+    """Return changes as LDIF (RFC 2849): what slapmodify(8) reads, or, as records, what slapadd(8) does."""
+    with tempfile.TemporaryFile("w+") as file:
+        writer = ldif.LDIFWriter(file)
+        for change in changes:
+            if change.kind == "modify":
+                writer.unparse(change.dn, modifications(change))
+            elif records:
+                writer.unparse(change.dn, {name: encoded(values) for name, values in change.values.items()})
+            else:
+                writer.unparse(change.dn, [(name, encoded(values)) for name, values in change.values.items()])
+        file.seek(0)
+        return file.read()
+
+
+def run(argv: list[str], text: str = "") -> str:
+    """Run a tool of slapd's; return what it prints, or fail with its own words."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise ValueError(f"{argv[0]} refuses it: " + " | ".join(said[-4:]))
+    return done.stdout
+
+
+def tried(folder: str, changes: list[Change]) -> None:
+    """Try changes of a configuration on a copy of it."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        run(["slapmodify", "-n", "0", "-F", copy], as_ldif(changes))
+        run(["slapcat", "-n", "0", "-F", copy])  # which reads it as slapd does when it starts
+
+
+def believed(changes: list[Change]) -> None:
+    """Refuse a certificate that slapd could not show: it would find out too late, and then have none."""
+    for change in changes:
+        names = ("olcTLSCertificateFile", "olcTLSCertificateKeyFile")
+        certificate, key = ((change.values.get(name) or [None])[0] for name in names)
+        if certificate:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            except OSError as cause:
+                raise ValueError(f"the certificate {certificate} and its key {key} cannot be used: {cause}") from cause
+
+
+def rehearsed(server: Any, folder: str, suffix: str, changes: list[Change]) -> None:
+    """Let slapd's schema have a look at the entries that will come of changes."""
+    entries = []
+    for change in changes:
+        if change.kind == "add":
+            entries.append(change)
+        elif change.kind == "modify":
+            name = next((other.dn for other in changes if other.to == change.dn), change.dn)
+            has = next(iter(search(server, name, ldap.SCOPE_BASE, attributes=("*",)).values()))
+            gone = {attribute.lower() for attribute in change.values}
+            kept = {attribute: values for attribute, values in has.items() if attribute.lower() not in gone}
+            entries.append(Change("add", name, kept | {key: values for key, values in change.values.items() if values}))
+    if entries:
+        run(["slapadd", "-u", "-F", folder, "-b", suffix], as_ldif(entries, records=True))
+
+
+def made(folder: str, changes: list[Change], owner: str) -> None:
+    """Make a configuration, in a folder beside its own until it is whole."""
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as beside:
+        new = Path(beside) / "new"
+        new.mkdir(mode=0o750)
+        run(["slapadd", "-n", "0", "-F", str(new)], as_ldif(changes, records=True))
+        run(["slapcat", "-n", "0", "-F", str(new)])
+        owned(new, owner)
+        new.rename(folder)
+
+
+def owned(folder: Path, owner: str) -> None:
+    """Give a folder with all that is in it to a user, and to the group of that name."""
+    for path in [folder, *folder.rglob("*")]:
+        shutil.chown(path, owner, owner)
+
+
+def opened(uri: str) -> Any:
+    """Return a connection to slapd, as root."""
+    server = ldap.initialize(uri)
+    server.set_option(ldap.OPT_NETWORK_TIMEOUT, 10)
+    server.sasl_interactive_bind_s("", ldap.sasl.external())
+    return server
+
+
+def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
+    """Do what is due in slapd's configuration, or only find out; return it."""
+    folder, server = given["config"], None
+    if not os.path.isdir(folder):
+        tree: dict[str, Attributes] = {}
+    else:
+        try:
+            server = opened(given["uri"])
+            tree = search(server, "cn=config", ldap.SCOPE_SUBTREE)
+        except ldap.SERVER_DOWN:
+            tree = entries_of(io.BytesIO(run(["slapcat", "-n", "0", "-F", folder]).encode(errors="surrogateescape")))
+    changes = changes_due(given, Config(dict(tree)))
+    if changes and tree:
+        tried(folder, changes)
+    if look_only or not changes:
+        return changes
+    believed(changes)
+    if not tree:
+        made(folder, changes, given["owner"])
+    elif server is None:  # it is down, so that nobody else writes there
+        run(["slapmodify", "-n", "0", "-F", folder], as_ldif(changes))
+        owned(Path(folder), given["owner"])
+    else:
+        write_all(server, changes)
+    return changes
+
+
+def settle_entries(given: dict[str, Any], look_only: bool) -> list[Change]:
+    """Do what is due in a directory, or only find out; return it."""
+    if look_only and not os.path.isdir(given["config"]):  # nor is there a directory yet
+        return [Change("add", wanted["dn"], values_of(wanted["attributes"])) for wanted in given["entries"]]
+    server = opened(given["uri"])
+    changes = changes_due(given, Directory(server))
+    ours = recorded(given["record"])
+    if given["remove"]:
+        changes += removals(server, given["entries"], ours)
+    rehearsed(server, given["config"], given["suffix"], changes)
+    if look_only or not changes:
+        return changes
+    made_now = [change.to or change.dn for change in changes if change.kind in ("add", "rename")]
+    if given["record"]:
+        record(given["record"], ours + made_now)
+    write_all(server, changes)
+    if given["record"]:
+        gone = {change.dn for change in changes if change.kind in ("delete", "rename")}
+        record(given["record"], [name for name in ours + made_now if name not in gone])
+    return changes
+
+
+def write_all(server: Any, changes: list[Change]) -> None:
+    """Do all changes, in their order."""
+    for change in changes:
+        try:
+            write(server, change)
+        except ldap.LDAPError as cause:
+            raise ValueError(f"{change.kind} {change.dn}: {words_of(cause)}") from cause
+
+
+def removals(server: Any, wanted: list[dict[str, Any]], ours: list[str]) -> list[Change]:
+    """Return the removals of those entries of ours that are not wanted any more, the lowest first."""
+    stay = {plain(entry["dn"]) for entry in wanted}
+    found: dict[str, None] = {}
+    for dn in ours:
+        if plain(dn) not in stay:
+            found.update(dict.fromkeys(search(server, dn, ldap.SCOPE_SUBTREE)))
+    return [Change("delete", dn, {}) for dn in sorted(found, key=lambda dn: -len(parts(dn)))]
+
+
+def recorded(path: str | None) -> list[str]:
+    """Return the names of the entries that this module has made."""
+    return Path(path).read_text().splitlines() if path and os.path.exists(path) else []
+
+
+def record(path: str, names: list[str]) -> None:
+    """Write the names of the entries that this module has made, or is about to make."""
+    Path(f"{path}.new").write_text("".join(f"{name}\n" for name in dict.fromkeys(names)))
+    os.replace(f"{path}.new", path)
+
+
+def words_of(cause: Exception) -> str:
+    """Return what the server said."""
+    if isinstance(cause, ldap.LDAPError) and cause.args and isinstance(cause.args[0], dict):
+        said = cause.args[0]
+        return ": ".join(said[part] for part in ("desc", "info", "matched") if said.get(part))
+    return str(cause)
+
+
+def shown(change: Change, secret: list[str]) -> dict[str, str]:
+    """Return a change for people to see, without what is secret."""
+    hidden = {name.lower() for name in secret}
+    lines = [
+        f"{name}: {'(secret)' if name.lower() in hidden else value}\n"
+        for name, values in change.values.items()
+        for value in values or ["(none)"]
+    ]
+    if change.to:
+        lines.append(f"name: {change.to}\n")
+    header = f"{change.dn} ({change.kind})"
+    return {"before_header": change.dn, "after_header": header, "before": "", "after": "".join(lines)}
+
+
+def main() -> None:
+    """Run the module."""
+    entry = {
+        "dn": {"type": "str", "required": True},
+        "attributes": {"type": "dict", "default": {}},
+        "file": {"type": "path"},
+        "key": {"type": "str", "no_log": False},
+    }
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "entries": {"type": "list", "elements": "dict", "default": [], "options": entry},
+            "initial": names,
+            "among": names,
+            "secret": names | {"default": ["userPassword", "olcRootPW", "olcSyncrepl"], "no_log": False},
+            "record": {"type": "path"},
+            "remove": {"type": "bool", "default": False},
+            "config": {"type": "path", "default": "/etc/ldap/slapd.d"},
+            "suffix": {"type": "str"},
+            "owner": {"type": "str", "default": "openldap"},
+            "uri": {"type": "str", "default": "ldapi:///"},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    if ldap is None:
+        if module.check_mode:  # it is yet to be installed
+            module.exit_json(changed=True, changes=[f"add {wanted['dn']}" for wanted in given["entries"]])
+        module.fail_json(msg=missing_required_lib("python-ldap"))
+    try:
+        changes = (settle_entries if given["suffix"] else settle_config)(given, module.check_mode)
+    except (ValueError, ldap.LDAPError) as cause:
+        module.fail_json(msg=words_of(cause))
+    module.exit_json(
+        changed=bool(changes),
+        changes=[f"{change.kind} {change.dn}" for change in changes],
+        diff=[shown(change, given["secret"]) for change in changes],
+    )
+
+
+if __name__ == "__main__":
+    main()

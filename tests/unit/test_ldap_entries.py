@@ -1,0 +1,150 @@
+"""What the module finds to be due, of a directory and of slapd's configuration."""
+
+import pytest
+from ldap_entries import Change, Config, changes_due, difference, in_order, parent, parts, plain, values_of
+
+MDB = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["o=um,c=es"], "olcDbIndex": ["uid eq"]}
+OTHER = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["dc=others"]}
+
+
+def wanted(*entries):
+    return {
+        "entries": [{"dn": dn, "attributes": values} for dn, values in entries],
+        "among": ["load"],
+        "initial": ["pw"],
+    }
+
+
+def due(tree, *entries):
+    return changes_due(wanted(*entries), Config(tree))
+
+
+@pytest.mark.parametrize(
+    ("dn", "first", "above"),
+    [
+        ("o=um", "o=um", ""),
+        ("cn=User One,ou=st,o=um", "cn=User One", "ou=st,o=um"),
+        (r"cn=One\, User,o=um", r"cn=One\, User", "o=um"),
+    ],
+)
+def test_names_have_parts(dn, first, above):
+    assert (parts(dn)[0], parent(dn)) == (first, above)
+
+
+def test_numbers_and_case_of_names_do_not_matter():
+    assert plain("olcDatabase={1}mdb,cn=config") == plain("olcDatabase={12}MDB,cn=config")
+    assert plain("cn={-1}a") == "cn=a"
+
+
+def test_values_with_numbers_are_in_their_order():
+    assert in_order(["{10}c", "{2}b", "{0}a"]) == (True, ["a", "b", "c"])
+    assert in_order(["a", "{0}b"]) == (False, ["a", "{0}b"])
+    assert in_order([]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "written"),
+    [
+        ({"a": ["1", "2"]}, {"A": ["2", "1"]}, {}),
+        ({"a": ["1", "2"]}, {"a": ["{0}2", "{1}1"]}, {"a": ["1", "2"]}),  # these have an order
+        ({"a": ["1", "2"]}, {"a": ["{1}2", "{0}1"]}, {}),
+        ({"a": ["1"]}, {"b": ["1"]}, {"a": ["1"]}),
+        ({"a": []}, {"a": ["1"]}, {"a": []}),
+        ({"a": []}, {}, {}),
+        ({}, {"a": ["1"]}, {}),
+        ({"load": ["x"]}, {"load": ["{0}x", "{1}y"]}, {}),
+        ({"load": ["x", "z"]}, {"load": ["{0}y", "{1}x"]}, {"load": ["y", "x", "z"]}),
+        ({"pw": ["new"]}, {"pw": ["{ARGON2}..."]}, {}),
+        ({"pw": ["new"]}, {}, {}),
+    ],
+)
+def test_an_attribute_is_written_when_it_differs(asked, found, written):
+    assert difference(asked, found, among=["load"], initial=["pw"]) == written
+
+
+def test_numbers_and_booleans_are_text():
+    assert values_of({"a": 5, "b": ["x", 6], "c": []}) == {"a": ["5"], "b": ["x", "6"], "c": []}
+
+
+def test_nothing_is_due_when_all_is_there():
+    tree = {"cn=config": {"a": ["1"]}, "olcDatabase={3}mdb,cn=config": MDB}
+    assert due(tree, ("cn=config", {"a": "1"}), ("olcDatabase={1}mdb,cn=config", {"olcSuffix": "o=um,c=es"})) == []
+
+
+def test_a_configuration_that_is_not_there_is_made_in_order():
+    changes = due({}, ("cn=config", {"a": "1", "b": []}), ("olcDatabase={-1}frontend,cn=config", {"c": "2"}))
+    assert changes == [
+        Change("add", "cn=config", {"cn": ["config"], "a": ["1"]}),
+        Change("add", "olcDatabase={-1}frontend,cn=config", {"olcDatabase": ["{-1}frontend"], "c": ["2"]}),
+    ]
+
+
+def test_a_database_of_somebody_else_is_left_alone_and_ours_comes_after_it():
+    tree = {"cn=config": {}, "olcDatabase={1}mdb,cn=config": OTHER}
+    changes = due(
+        tree,
+        ("olcDatabase={1}mdb,cn=config", {"olcSuffix": "o=um,c=es"}),
+        ("olcOverlay={0}unique,olcDatabase={1}mdb,cn=config", {"x": "y"}),
+    )
+    assert [(change.kind, change.dn) for change in changes] == [
+        ("add", "olcDatabase={2}mdb,cn=config"),
+        ("add", "olcOverlay={0}unique,olcDatabase={2}mdb,cn=config"),
+    ]
+
+
+def test_overlays_are_found_below_their_own_database_wherever_it_is():
+    tree = {
+        "cn=config": {},
+        "olcDatabase={1}mdb,cn=config": OTHER,
+        "olcOverlay={0}unique,olcDatabase={1}mdb,cn=config": {"x": ["others"]},
+        "olcDatabase={2}mdb,cn=config": MDB,
+        "olcOverlay={1}unique,olcDatabase={2}mdb,cn=config": {"x": ["old"]},
+    }
+    changes = due(
+        tree,
+        ("olcDatabase={1}mdb,cn=config", {"olcSuffix": "o=um,c=es"}),
+        ("olcOverlay={0}unique,olcDatabase={1}mdb,cn=config", {"x": "new"}),
+        ("olcOverlay={1}ppolicy,olcDatabase={1}mdb,cn=config", {"x": "new"}),
+    )
+    assert [(change.kind, change.dn) for change in changes] == [
+        ("modify", "olcOverlay={1}unique,olcDatabase={2}mdb,cn=config"),
+        ("add", "olcOverlay={2}ppolicy,olcDatabase={2}mdb,cn=config"),
+    ]
+
+
+def test_what_slapd_takes_all_at_once_is_written_all_at_once():
+    tree = {"cn=config": {"olcTLSCertificateFile": ["old"], "olcTLSCertificateKeyFile": ["key"], "a": ["1"]}}
+    asked = {"olcTLSCertificateFile": "new", "olcTLSCertificateKeyFile": "key", "a": "1"}
+    files = {"olcTLSCertificateFile": ["new"], "olcTLSCertificateKeyFile": ["key"]}
+    assert due(tree, ("cn=config", asked)) == [Change("modify", "cn=config", files)]
+
+
+class Entries:
+    """A directory of a few entries."""
+
+    def __init__(self, there):
+        self.there, self.names = there, {}
+
+    def find(self, dn, attributes, key=None):
+        self.names[dn] = dn
+        if dn in self.there:
+            return dn
+        return next((name for name, has in self.there.items() if key and has.get(key) == attributes[key]), None)
+
+    def entry(self, name):
+        return self.there[name]
+
+
+def test_whoever_is_called_otherwise_is_renamed_and_then_changed():
+    there = Entries({"cn=User One,o=um": {"uid": ["user1"], "cn": ["User One"], "sn": ["One"]}})
+    entry = {"dn": "cn=User 1,o=um", "key": "uid", "attributes": {"uid": "user1", "cn": "User 1", "sn": "1"}}
+    assert changes_due({"entries": [entry], "among": [], "initial": []}, there) == [
+        Change("rename", "cn=User One,o=um", {}, "cn=User 1,o=um"),
+        Change("modify", "cn=User 1,o=um", {"sn": ["1"]}),
+    ]
+
+
+def test_who_is_there_already_is_not_renamed():
+    there = Entries({"cn=User One,o=um": {"uid": ["user1"]}})
+    entry = {"dn": "cn=User One,o=um", "key": "uid", "attributes": {"uid": "user1"}}
+    assert changes_due({"entries": [entry], "among": [], "initial": []}, there) == []
