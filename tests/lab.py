@@ -130,7 +130,12 @@ class Lab:
 
 
 def changed(output: str) -> int:
-    """Return how many tasks changed something, by the recap of a playbook's output."""
+    """Return how many tasks changed something, by the recap of a playbook's output; print which."""
+    task = ""
+    for line in output.splitlines():
+        task = line if line.startswith("TASK [") else task
+        if line.startswith("changed: "):
+            print(task.rstrip("*"), line)  # pytest shows it when the test fails
     recap = output[output.rindex("PLAY RECAP") :]
     return sum(int(part.partition("=")[2]) for part in recap.split() if part.startswith("changed="))
 

@@ -1,6 +1,7 @@
 """What is changed in the settings changes what follows from it, all of that, and nothing else."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -92,7 +93,7 @@ def test_another_domain_is_another_domain_everywhere_and_back(lab: Lab) -> None:
     settings = {"site_domain": "other.um", "openssl_ca_roots": [2]}
     keys = "cat /etc/exim4/dkim/*.key | sha256sum; ls /home"
     kept = lab.run("primary", "sh", "-c", keys)
-    word = "a-letter-that-stays"  # no probe takes it for an old one of its own
+    word = f"a-letter-that-stays-{time.monotonic_ns()}"  # no probe takes it for an old one of its own
     said(lab, ["MAIL FROM:<user1@st.um>", "RCPT TO:<user2@st.um>", "DATA\n" + letter("user1@st.um", word)])
     try:
         lab.playbook("site.yml", settings=settings)
