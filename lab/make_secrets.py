@@ -34,6 +34,7 @@ NAMES = {
     "accounts_passwords": "site_user_names",
     "accounts_secrets": "site_account_secrets",
     "apache_secrets": "site_web_secrets",
+    "slapd_secrets": "site_directory_secrets",
 }
 OCTETS = 32
 HEADER = "# `make secrets` adds what is missing here, and changes nothing. To look at it: ansible-vault view\n"

@@ -66,6 +66,22 @@ class Break(NamedTuple):
     cached: bool = False
 
 
+def rewrite(dn: str, attribute: str, value: str = "") -> tuple[str, str]:
+    """Return the commands that replace an attribute of slapd's configuration, or take it away, and bring it back."""
+    root = "-Q -Y EXTERNAL -H ldapi:///"
+    modify = f"printf 'dn: {dn}\\nchangetype: modify\\nreplace: {attribute}\\n'"
+    old = f"ldapsearch {root} -LLL -o ldif_wrap=no -b '{dn}' -s base {attribute} | grep '^{attribute}:' >/root/whole"
+    new = f"printf '%s\\n' '{attribute}: {value}'" if value else "true"
+    return (
+        f"{{ {old} || true; }}; {{ {modify}; {new}; }} | ldapmodify {root} >/dev/null",
+        f"{{ {modify}; cat /root/whole; }} | ldapmodify {root} >/dev/null && rm /root/whole",
+    )
+
+
+DIRECTORY = "olcDatabase={1}mdb,cn=config"
+# The ways from a server to who is written to
+AWAY = "for way in $(getent ahosts ns1.st.um | cut -d' ' -f1 | sort -u); do ip route"
+ENTRY = "cn=Server Administrator,ou=st,o=um,c=es"
 BROKEN: dict[str, Break] = {
     "secondary down": Break("secondary", DOWN, "client", silent("secondary")),
     "primary down": Break("primary", DOWN, "client", silent("primary")),
@@ -700,6 +716,80 @@ BROKEN |= {
     ),
     "folders that nobody can make": Break(
         "primary", ("chmod a-w /home/user2/Maildir", "chmod u+w /home/user2/Maildir"), "client", ["folders, made *"]
+    ),
+    "no directory": Break(
+        "primary",
+        ("systemctl stop slapd", "systemctl start slapd"),
+        "client",
+        [
+            "primary ipv?: the address book",
+            "primary ipv?: StartTLS",
+            "primary ipv?: LDAPS",
+            "primary: a password*",
+            "ldapsearch: *",
+            "a change by its owner*",
+        ],
+    ),
+    "no copy of the directory": Break(
+        "secondary",
+        ("systemctl stop slapd", "systemctl start slapd"),
+        "client",
+        ["secondary ipv?: the address book", "secondary ipv?: StartTLS", "secondary ipv?: LDAPS"],
+    ),
+    "a directory for everybody": Break(
+        "primary",
+        both(rewrite(DIRECTORY, "olcAccess", "to * by * write"), rewrite("cn=config", "olcAllows", "update_anon")),
+        "internet",
+        ["primary: passwords hidden", "primary: a change by a stranger refused"],
+    ),
+    "passwords in the own entry": Break(
+        "secondary",
+        rewrite(DIRECTORY, "olcAccess", "to * by anonymous auth by * write"),
+        "client",
+        ["secondary: one*s own entry*", "secondary ipv?: the address book"],
+    ),
+    "passwords for the directory that can be overheard": Break(
+        "primary",
+        rewrite(DIRECTORY, "olcSecurity", "simple_bind=0"),
+        "internet",
+        ["primary: a password without TLS refused"],
+    ),
+    "another's certificate for the directory": Break(
+        "primary",
+        (
+            "cp -a /etc/ssl/site/ldap.pem /root/ldap.pem && cp -a /etc/ssl/site/ldap.key /root/ldap.key && "
+            "cat /etc/ssl/site/www3.st.um.pem >/etc/ssl/site/ldap.pem && "
+            "cat /etc/ssl/site/www3.st.um.key >/etc/ssl/site/ldap.key && systemctl restart slapd",
+            "cat /root/ldap.pem >/etc/ssl/site/ldap.pem && cat /root/ldap.key >/etc/ssl/site/ldap.key && "
+            "rm /root/ldap.pem /root/ldap.key && systemctl restart slapd",
+        ),
+        "client",
+        ["primary ipv?: StartTLS", "primary ipv?: LDAPS", "primary: a password, right and wrong"],
+    ),
+    "a directory in one piece": Break(
+        "primary", rewrite(DIRECTORY, "olcLimits", "* size.prtotal=disabled"), "client", ["primary: a page at a time"]
+    ),
+    "a copy that does not follow": Break(
+        "secondary",
+        (f"{AWAY} add blackhole $way; done", f"{AWAY} del blackhole $way; done"),
+        "client",
+        ["a change by its owner*"],
+    ),
+    "a copy that leads astray": Break(
+        "secondary",
+        rewrite(DIRECTORY, "olcUpdateRef", "ldap://www.example.org"),
+        "client",
+        ["* a change referred to who is written to"],
+    ),
+    "an entry that is gone": Break(
+        "primary",
+        (
+            f"ldapsearch -Q -Y EXTERNAL -H ldapi:/// -LLL -b '{ENTRY}' >/root/whole && "
+            f"ldapdelete -Q -Y EXTERNAL -H ldapi:/// '{ENTRY}'",
+            "ldapadd -Q -Y EXTERNAL -H ldapi:/// -f /root/whole >/dev/null && rm /root/whole",
+        ),
+        "client",
+        ["ldapsearch: *"],
     ),
     "folders of no use": Break("primary", edit(DOVECOT, "/special_use/d", DOVECOT_RELOAD), "client", ["folders *"]),
 }

@@ -259,6 +259,47 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"dovecot_plaintext": True, "dovecot_local_networks": ["192.0.2.0"]},
         "Edit dovecot_local_networks: '192.0.2.0' is not valid as network",
     ),
+    "directory of no name": ({"slapd_suffix": "um"}, "Edit slapd_suffix: 'um' is not valid as suffix"),
+    "directory's unit with another one in its name": (
+        {"slapd_unit": "st,ou=x"},
+        "Edit slapd_unit: ou=st,ou=x,o=um,c=es: there is no entry above it, ou=x,o=um,c=es",
+    ),
+    "directory's entry somewhere else": (
+        {"slapd_entries": [{"dn": "cn=a,o=other", "attributes": {"objectClass": "person"}}]},
+        "Edit slapd_entries: cn=a,o=other: there is no entry above it, o=other",
+    ),
+    "directory's entry twice": (
+        {"slapd_entries": [{"dn": "CN=user one,ou=st,o=um,c=es", "attributes": {"objectClass": "person"}}]},
+        "Edit slapd_entries: CN=user one,ou=st,o=um,c=es: it is there twice",
+    ),
+    "directory's entry of no class": (
+        {"slapd_entries": [{"dn": "cn=a,ou=st,o=um,c=es", "attributes": {"sn": "a"}}]},
+        "Edit slapd_entries: cn=a,ou=st,o=um,c=es: it has no objectClass",
+    ),
+    "directory's entry that is called otherwise": (
+        {"slapd_entries": [{"dn": "cn=a,o=um,c=es", "attributes": {"objectClass": "person", "cn": "b"}}]},
+        "Edit slapd_entries: cn=a,o=um,c=es: its cn has to be a, as its name says",
+    ),
+    "directory's entry with a name that is none": (
+        {"slapd_entries": [{"dn": "a", "attributes": {"objectClass": "person"}}]},
+        "Edit slapd_entries: a: that is not a distinguished name",
+    ),
+    "directory's attribute with a line end": (
+        {"slapd_entries": [{"dn": "cn=a,o=um,c=es", "attributes": {"objectClass": "person", "sn\nx": "b"}}]},
+        "is not the name of an attribute",
+    ),
+    "people with the same name": (
+        {"site_users": [{"name": "user1", "full_name": "A B"}, {"name": "user2", "full_name": "a b"}]},
+        "Edit site_users: user1 and user2 have the same full_name, a b",
+    ),
+    "directory that shows what is none": (
+        {"slapd_public_attributes": ["cn by * write"]},
+        "Edit slapd_public_attributes: 'cn by * write' is not valid as attribute",
+    ),
+    "directory that locks out below zero": (
+        {"slapd_lockout_failures": -1},
+        "Edit slapd_lockout_failures: -1 is not valid as count",
+    ),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 
