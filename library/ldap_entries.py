@@ -37,8 +37,13 @@ options:
           - An attribute by whose value the entry is known under the one above it. If it has another name there, it is
             renamed.
         type: str
+      mark:
+        description: What is another one when the O(initial) attributes have to be written once more; see O(marks).
+        type: str
   initial:
-    description: Attributes that an entry gets when it is made, and that are left alone afterwards.
+    description:
+      - Attributes that an entry gets when it is made, and when its O(entries[].mark) is another one than it was.
+        Otherwise they are left alone.
     type: list
     elements: str
     default: []
@@ -56,6 +61,9 @@ options:
     description:
       - A file with the names of the entries that were made by this module. Without it, nobody knows afterwards which
         these were.
+    type: path
+  marks:
+    description: A file with the marks of entries, as they were when their O(initial) attributes were written.
     type: path
   remove:
     description: Whether entries of O(record) that are not wanted any more are removed, with what is below them.
@@ -253,12 +261,13 @@ class Directory:
         return next(iter(search(self.server, name, ldap.SCOPE_BASE).values()))
 
 
-def changes_due(given: dict[str, Any], there: Any) -> list[Change]:
+def changes_due(given: dict[str, Any], there: Any, marks: dict[str, str] | None = None) -> list[Change]:
     """Return what has to be done so that all wanted entries are there.
 
     Args:
         given: The module's arguments.
         there: The entries that are there.
+        marks: The marks that entries had, by what these are known by.
     """
     due = []
     for wanted in given["entries"]:
@@ -273,11 +282,18 @@ def changes_due(given: dict[str, Any], there: Any) -> list[Change]:
         if wanted.get("key") and plain(name) != plain(wanted["dn"]):
             due.append(Change("rename", name, {}, wanted["dn"]))
             name, has = wanted["dn"], named(wanted["dn"], has)
-        if values := difference(attributes, has, given["among"], given["initial"]):
+        mark = wanted.get("mark")
+        is_another = bool(mark) and (marks or {}).get(known_by(wanted), mark) != mark
+        if values := difference(attributes, has, given["among"], [] if is_another else given["initial"]):
             if any(value.startswith("olcTLS") for value in values):  # slapd takes these all at once, or not at all
                 values |= {name: value for name, value in attributes.items() if name.startswith("olcTLS")}
             due.append(Change("modify", name, values))
     return due
+
+
+def known_by(wanted: dict[str, Any]) -> str:
+    """Return what an entry is known by, whatever its name is."""
+    return str(wanted["attributes"][wanted["key"]] if wanted.get("key") else wanted["dn"])
 
 
 def named(dn: str, values: Attributes) -> Attributes:
@@ -471,17 +487,23 @@ def settle_entries(given: dict[str, Any], look_only: bool) -> list[Change]:
     if look_only and not os.path.isdir(given["config"]):  # nor is there a directory yet
         return [Change("add", wanted["dn"], values_of(wanted["attributes"])) for wanted in given["entries"]]
     server = opened(given["uri"])
-    changes = changes_due(given, Directory(server))
+    marks = dict(line.split("\t") for line in recorded(given["marks"]))
+    changes = changes_due(given, Directory(server), marks)
     ours = recorded(given["record"])
     if given["remove"]:
         changes += removals(server, given["entries"], ours)
     rehearsed(server, given["config"], given["suffix"], changes)
-    if look_only or not changes:
+    if look_only:
+        return changes
+    wanted_marks = {known_by(wanted): wanted["mark"] for wanted in given["entries"] if wanted.get("mark")}
+    if not changes and wanted_marks == marks:
         return changes
     made_now = [change.to or change.dn for change in changes if change.kind in ("add", "rename")]
     if given["record"]:
         record(given["record"], ours + made_now)
     write_all(server, changes)
+    if given["marks"]:
+        record(given["marks"], [f"{name}\t{mark}" for name, mark in wanted_marks.items()])
     if given["record"]:
         gone = {change.dn for change in changes if change.kind in ("delete", "rename")}
         record(given["record"], [name for name in ours + made_now if name not in gone])
@@ -508,13 +530,14 @@ def removals(server: Any, wanted: list[dict[str, Any]], ours: list[str]) -> list
 
 
 def recorded(path: str | None) -> list[str]:
-    """Return the names of the entries that this module has made."""
+    """Return the lines of a file, none if there is no such file."""
     return Path(path).read_text().splitlines() if path and os.path.exists(path) else []
 
 
-def record(path: str, names: list[str]) -> None:
-    """Write the names of the entries that this module has made, or is about to make."""
-    Path(f"{path}.new").write_text("".join(f"{name}\n" for name in dict.fromkeys(names)))
+def record(path: str, lines: list[str]) -> None:
+    """Write the lines of a file, each of them once, for root alone."""
+    with open(f"{path}.new", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.writelines(f"{line}\n" for line in dict.fromkeys(lines))
     os.replace(f"{path}.new", path)
 
 
@@ -547,6 +570,7 @@ def main() -> None:
         "attributes": {"type": "dict", "default": {}},
         "file": {"type": "path"},
         "key": {"type": "str", "no_log": False},
+        "mark": {"type": "str"},
     }
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
@@ -556,6 +580,7 @@ def main() -> None:
             "among": names,
             "secret": names | {"default": ["userPassword", "olcRootPW", "olcSyncrepl"], "no_log": False},
             "record": {"type": "path"},
+            "marks": {"type": "path"},
             "remove": {"type": "bool", "default": False},
             "config": {"type": "path", "default": "/etc/ldap/slapd.d"},
             "suffix": {"type": "str"},

@@ -201,6 +201,22 @@ def test_people_change_their_own_password_and_runs_leave_it(lab: Lab) -> None:
     wait_until(lambda: "dn:" in log_in(lab, USER, old, "secondary"))
 
 
+def test_a_password_that_is_another_one_in_the_settings_is_given(lab: Lab) -> None:
+    words, own = {name: password(lab, name) for name in ("user1", "user2")}, secrets.token_urlsafe(12)
+    two = "cn=User Two,ou=st,o=um,c=es"
+    try:
+        changes(lab, f"dn: {two}\nchangetype: modify\nreplace: userPassword\nuserPassword: {own}")
+        lab.playbook(*RUN, settings={"slapd_passwords": words | {"user1": "given anew"}})
+        assert "dn:" in log_in(lab, USER, "given anew")
+        assert "dn:" in log_in(lab, two, own)
+        assert changed(lab.playbook(*RUN, settings={"slapd_passwords": words | {"user1": "given anew"}})) == 0
+    finally:
+        lab.playbook(*RUN)
+        changes(lab, f"dn: {two}\nchangetype: modify\nreplace: userPassword\nuserPassword: {words['user2']}")
+    assert "dn:" in log_in(lab, USER, words["user1"])
+    assert changed(lab.playbook(*RUN)) == 0
+
+
 @pytest.mark.once
 def test_who_guesses_is_locked_out_and_nobody_else_is(lab: Lab) -> None:
     who, word = "cn=User Two,ou=st,o=um,c=es", password(lab, "user2")

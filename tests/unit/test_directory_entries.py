@@ -17,6 +17,7 @@ def one(**user):
 
 def test_somebody_with_all_that_can_be_known() -> None:
     made = one(name="user1", full_name="User One", surname="Servidor", mobile=627182818, uid=1000)
+    assert len(made.pop("mark")) == 64
     assert made == {
         "dn": "cn=User One,ou=st,o=um,c=es",
         "key": "uid",
@@ -32,12 +33,22 @@ def test_somebody_with_all_that_can_be_known() -> None:
     }
 
 
+def test_another_password_or_salt_is_another_mark() -> None:
+    marks = {
+        directory_entries([{"name": name}], BASE, "st.um", {name: word}, salt)[0]["mark"]
+        for name, word, salt in [("a", "1", ""), ("a", "2", ""), ("b", "1", ""), ("a", "1", "x")]
+    }
+    assert len(marks) == 4
+    assert one(name="user1")["mark"] == one(name="user1", full_name="User One")["mark"]
+
+
 def test_somebody_of_whom_only_the_login_name_is_known() -> None:
     made = one(name="user2")
     assert made["dn"] == "cn=user2,ou=st,o=um,c=es"
     assert made["attributes"]["sn"] == "user2"
     assert made["attributes"]["mobile"] == []
     assert "userPassword" not in made["attributes"]
+    assert "mark" not in made
 
 
 @pytest.mark.parametrize(

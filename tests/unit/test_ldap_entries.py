@@ -148,3 +148,17 @@ def test_who_is_there_already_is_not_renamed():
     there = Entries({"cn=User One,o=um": {"uid": ["user1"]}})
     entry = {"dn": "cn=User One,o=um", "key": "uid", "attributes": {"uid": "user1"}}
     assert changes_due({"entries": [entry], "among": [], "initial": []}, there) == []
+
+
+@pytest.mark.parametrize(
+    ("marks", "written"),
+    [
+        ({}, []),  # of an entry that was there before its mark, nothing is known
+        ({"user1": "new", "user2": "x"}, []),
+        ({"user1": "old"}, [Change("modify", "cn=User One,o=um", {"pw": ["word"]})]),
+    ],
+)
+def test_a_password_is_written_again_when_it_is_another_one(marks, written):
+    there = Entries({"cn=User One,o=um": {"uid": ["user1"], "pw": ["{ARGON2}..."]}})
+    entry = {"dn": "cn=User One,o=um", "key": "uid", "mark": "new", "attributes": {"uid": "user1", "pw": "word"}}
+    assert changes_due({"entries": [entry], "among": [], "initial": ["pw"]}, there, marks) == written
