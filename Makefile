@@ -94,6 +94,7 @@ bench: ## figures beside their floors and peers
 	$(phase) "Figures: a run without changes" tests/bench/bench.py
 	$(phase) "Figures: the name servers at scale" env PYTHONPATH=tests tests/bench/scale.py
 	$(phase) "Figures: the mail server" env PYTHONPATH=tests tests/bench/mail.py
+	$(phase) "Figures: the directory" env PYTHONPATH=tests tests/bench/directory.py
 
 .PHONY: lock
 lock: environment ## resolve pyproject.toml into requirements.txt, pinned and hashed

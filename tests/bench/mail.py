@@ -2,7 +2,6 @@
 """The mail server on the running lab beside the untouched packages: letters, logins, fetches per second; their work."""
 
 import json
-import math
 import secrets
 import statistics
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from lab import TOP, Lab
+from peers import PEER, compared
 
 ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 8
 SHARE = 0.9  # of what the untouched packages do
@@ -20,7 +20,6 @@ COUNTS = {"letters": 24, "logins": 40, "fetches": 4000}  # in each round
 USERS = [f"bench{number}" for number in range(1, 5)]
 DOMAIN = "st.um"
 HOSTS = {"ours": ("primary", 135), "package": ("package", 138)}
-PEER = ["-i", "tests/bench/mail.yml"]
 CLIENT = (TOP / "tests" / "bench" / "mail_client.py").read_text()
 LAB = Lab()
 PASSWORD = secrets.token_urlsafe(12)
@@ -114,16 +113,6 @@ def measure(who: str, work: str, tls: bool) -> tuple[float, float]:
         folders = [f"/home/{user}/Maildir/new" for user in USERS]
         seconds = python(host, ARRIVED, str(count), *folders) - told["started"]
     return count / seconds, (work_of(host) - before) / count
-
-
-def compared(pairs: list[tuple[float, float]]) -> dict[str, float]:
-    """Return the ratio of pairs, ours by the package's, and its standard error."""
-    logarithms = [math.log(ours / theirs) for ours, theirs in pairs]
-    ratio = math.exp(statistics.median(logarithms))
-    return {
-        "ratio": round(ratio, 3),
-        "standard error": round(ratio * statistics.stdev(logarithms) / len(pairs) ** 0.5, 3),
-    }
 
 
 def rounds(works: list[tuple[str, bool]]) -> dict[str, Any]:

@@ -268,26 +268,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"slapd_entries": [{"dn": "cn=a,o=other", "attributes": {"objectClass": "person"}}]},
         "Edit slapd_entries: cn=a,o=other: there is no entry above it, o=other",
     ),
-    "directory's entry twice": (
-        {"slapd_entries": [{"dn": "CN=user one,ou=st,o=um,c=es", "attributes": {"objectClass": "person"}}]},
-        "Edit slapd_entries: CN=user one,ou=st,o=um,c=es: it is there twice",
-    ),
-    "directory's entry of no class": (
-        {"slapd_entries": [{"dn": "cn=a,ou=st,o=um,c=es", "attributes": {"sn": "a"}}]},
-        "Edit slapd_entries: cn=a,ou=st,o=um,c=es: it has no objectClass",
-    ),
-    "directory's entry that is called otherwise": (
-        {"slapd_entries": [{"dn": "cn=a,o=um,c=es", "attributes": {"objectClass": "person", "cn": "b"}}]},
-        "Edit slapd_entries: cn=a,o=um,c=es: its cn has to be a, as its name says",
-    ),
-    "directory's entry with a name that is none": (
-        {"slapd_entries": [{"dn": "a", "attributes": {"objectClass": "person"}}]},
-        "Edit slapd_entries: a: that is not a distinguished name",
-    ),
-    "directory's attribute with a line end": (
-        {"slapd_entries": [{"dn": "cn=a,o=um,c=es", "attributes": {"objectClass": "person", "sn\nx": "b"}}]},
-        "is not the name of an attribute",
-    ),
     "people with the same name": (
         {"site_users": [{"name": "user1", "full_name": "A B"}, {"name": "user2", "full_name": "a b"}]},
         "Edit site_users: user1 and user2 have the same full_name, a b",

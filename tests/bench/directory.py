@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""The directory on the running lab beside the untouched package: searches per second, and how long it takes to fill."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import TOP, Lab
+from peers import PEER, compared
+
+ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 8
+SHARE = 0.9  # of what the untouched package does
+ENTRIES, SEARCHES = 5000, 4000
+LAB = Lab()
+# Where each is, its number in the network, and below what its entries are
+HOSTS = {"ours": ("primary", 135, "ou=bench,o=um,c=es"), "package": ("package", 138, "ou=bench,dc=st,dc=um")}
+INSTALL = """set -e
+export DEBIAN_FRONTEND=noninteractive
+echo 'slapd slapd/domain string st.um' | debconf-set-selections
+apt-get -qq update
+apt-get -qq install slapd ldap-utils >/dev/null 2>&1
+"""
+# Even root may not write to the package's directory, so that it is filled while it is down; ours has a copy elsewhere,
+# which would not learn of that, and is filled as everybody does it.
+LDIF = """
+import sys
+base, count = sys.argv[1], int(sys.argv[2])
+print(f"dn: {base}\\nobjectClass: organizationalUnit\\n")
+for number in range(count):
+    print(f"dn: uid=user{number},{base}", "objectClass: inetOrgPerson", f"uid: user{number}", f"cn: User {number}",
+          f"sn: {number}", f"mail: user{number}@st.um", f"telephoneNumber: +34 968 {number:06}", "", sep="\\n")
+"""
+FILL = {
+    "ours": "ldapadd -Q -Y EXTERNAL -H ldapi:/// >/dev/null",
+    "package": "systemctl stop slapd; slapadd -q -b dc=st,dc=um; chown -R openldap: /var/lib/ldap; systemctl start slapd",
+}
+# Several clients at a time, each in one session, which look people up by an attribute with an index.
+SEARCH = """
+import json, sys, threading, time
+import ldap
+address, base, count, entries = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+failed = []
+threading.excepthook = lambda failure: failed.append(repr(failure.exc_value))
+def search(first):
+    server = ldap.initialize(f"ldap://{address}")
+    for number in range(first, count, 4):
+        found = server.search_s(base, ldap.SCOPE_SUBTREE, f"(uid=user{number * 7919 % entries})", ["mail", "cn"])
+        assert len(found) == 1 and found[0][1]["mail"], found
+threads = [threading.Thread(target=search, args=(first,)) for first in range(4)]
+started = time.monotonic()
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(time.monotonic() - started)
+sys.exit(failed and str(failed))
+"""
+# What the control group of the service accounts for, in microseconds
+WORK = """
+group=$(systemctl show -p ControlGroup --value slapd)
+cat /sys/fs/cgroup$group/cpu.stat /sys/fs/cgroup/unified$group/cpu.stat 2>/dev/null |
+    awk '$1 == "usage_usec" {print $2}'
+"""
+
+
+def search(who: str) -> tuple[float, float]:
+    """Let the clients search; return how many searches they do in a second, and the server's CPU seconds for one."""
+    host, number, base = HOSTS[who]
+    before = int(LAB.run(host, "sh", "-c", WORK))
+    arguments = (LAB.address(number), base, str(SEARCHES), str(ENTRIES))
+    seconds = float(LAB.run("client", "python3", "-c", SEARCH, *arguments))
+    return SEARCHES / seconds, (int(LAB.run(host, "sh", "-c", WORK)) - before) / 1e6 / SEARCHES
+
+
+def figures_of(seen: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
+    """Return the medians of all rounds, and the ratios of pairs."""
+    rates = {who: [rate for rate, _ in found] for who, found in seen.items()}
+    costs = {who: [cost for _, cost in found] for who, found in seen.items()}
+    return {
+        "searches per second": {who: round(statistics.median(values), 1) for who, values in rates.items()}
+        | {"ours / package": compared(list(zip(rates["ours"], rates["package"], strict=True)))},
+        "CPU milliseconds for one": {who: round(1000 * statistics.median(each), 3) for who, each in costs.items()}
+        | {"package / ours": compared(list(zip(costs["package"], costs["ours"], strict=True)))},
+    }
+
+
+def main() -> None:
+    """Measure, write build/bench-directory.json, and fail where ours does less than its share."""
+    inventory = yaml.safe_load((TOP / "inventory/lab/hosts.yml").read_text())
+    release = inventory["all"]["children"]["primary_servers"]["hosts"]["primary"]["lab_release"]
+    figures: dict[str, Any] = {"what": "medians of so many rounds", "rounds": ROUNDS, "entries": ENTRIES}
+    figures |= {"release": release, "searches": SEARCHES}
+    seen: dict[str, list[tuple[float, float]]] = {who: [] for who in HOSTS}
+    empty = f"ldapdelete -Q -Y EXTERNAL -H ldapi:/// -r {HOSTS['ours'][2]} >/dev/null 2>&1 || true"
+    try:
+        LAB.playbook("lab/create.yml", *PEER)
+        LAB.run("package", "sh", "-c", INSTALL)
+        LAB.run("primary", "sh", "-c", empty)
+        figures["seconds to fill it"] = {}
+        for who, (host, _, base) in HOSTS.items():
+            started = time.monotonic()
+            LAB.run(host, "sh", "-c", f'python3 -c "$0" "$1" "$2" | {{ {FILL[who]}; }}', LDIF, base, str(ENTRIES))
+            figures["seconds to fill it"][who] = round(time.monotonic() - started, 1)
+        for turn in range(ROUNDS + 1):  # the first is not counted: nothing is where it will be afterwards
+            for who in sorted(HOSTS, reverse=bool(turn % 2)):
+                found = search(who)
+                if turn:
+                    seen[who].append(found)
+        figures |= figures_of(seen)
+    finally:
+        LAB.run("primary", "sh", "-c", empty)
+        container = LAB.container("package")
+        subprocess.run(["docker", "rm", "--force", "--volumes", container], check=False, capture_output=True)
+    Path(TOP / "build" / "bench-directory.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+    if (ratio := figures["searches per second"]["ours / package"]["ratio"]) < SHARE:
+        sys.exit(f"Searches: {ratio} of the package's, less than {SHARE:g}")
+
+
+if __name__ == "__main__":
+    main()
