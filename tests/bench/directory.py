@@ -38,7 +38,8 @@ for number in range(count):
 """
 FILL = {
     "ours": "ldapadd -Q -Y EXTERNAL -H ldapi:/// >/dev/null",
-    "package": "systemctl stop slapd; slapadd -q -b dc=st,dc=um; chown -R openldap: /var/lib/ldap; systemctl start slapd",
+    "package": "systemctl stop slapd; slapadd -q -b dc=st,dc=um; "
+    "chown -R openldap: /var/lib/ldap; systemctl start slapd",
 }
 # Several clients at a time, each in one session, which look people up by an attribute with an index.
 SEARCH = """

@@ -766,6 +766,12 @@ BROKEN |= {
         "client",
         ["primary ipv?: StartTLS", "primary ipv?: LDAPS", "primary: a password, right and wrong"],
     ),
+    "old TLS for the directory": Break(
+        "secondary",
+        rewrite("cn=config", "olcTLSCipherSuite", "NORMAL:+VERS-ALL:%COMPAT"),
+        "client",
+        ["secondary: TLSv1* refused"],
+    ),
     "a directory in one piece": Break(
         "primary", rewrite(DIRECTORY, "olcLimits", "* size.prtotal=disabled"), "client", ["primary: a page at a time"]
     ),

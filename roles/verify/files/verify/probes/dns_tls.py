@@ -15,6 +15,7 @@ from dns.rdatatype import RdataType
 from frame import ProbeError, demand
 
 from probes.dns_base import TCP_TIMEOUT, Endpoint, Network, Pairs, expect, make_query, plain, records_in, same
+from probes.tls import of_version
 
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
 STRANGER = "does-not-exist.invalid"
@@ -99,12 +100,7 @@ def own_names_alone(to: Endpoint, names: list[str]) -> str:
 
 def old_version_refused(to: Endpoint) -> str:
     """Demand that the server refuses a version of TLS that nobody should use (RFC 8996)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_ciphers("ALL:@SECLEVEL=0")  # the client itself must be willing
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = context.maximum_version = TOO_OLD
+    context = of_version(TOO_OLD)
     try:
         shake(to, context, STRANGER).close()
     except ssl.SSLError as error:

@@ -16,6 +16,8 @@ import ldap.filter
 from frame import ProbeError, demand
 from ldap.controls import SimplePagedResultsControl
 
+from probes.tls import of_version
+
 TIMEOUT = 3.0
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 # RFC 4511 section 4.14.1: the request, and how its answer ends when it is granted.
@@ -36,6 +38,8 @@ def probes(settings: Settings) -> Pairs:
                 yield f"{where}: StartTLS", partial(start_tls, address, host)
                 yield f"{where}: LDAPS", partial(ldaps, address, host)
         name, address = server["name"], server["addresses"][0]
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            yield f"{name}: {version.name} refused", partial(old_version_refused, address, version)
         yield f"{name}: passwords hidden", partial(hidden, settings, address)
         yield f"{name}: a change by a stranger refused", partial(change_refused, settings, address)
         if user and settings["tls_required"]:
@@ -127,6 +131,17 @@ def ldaps(address: str, host: str) -> str:
         context.wrap_socket(plain, server_hostname=host) as connection,
     ):
         return checked(connection)
+
+
+def old_version_refused(address: str, version: ssl.TLSVersion) -> str:
+    """Speak a version of TLS that is too old (RFC 8996)."""
+    context = of_version(version)
+    with socket.create_connection((address, 636), TIMEOUT) as plain:
+        try:
+            context.wrap_socket(plain).close()
+        except (ssl.SSLError, ConnectionResetError) as error:
+            return getattr(error, "reason", None) or str(error)
+    raise ProbeError(f"{address} speaks {version.name}")
 
 
 def start_tls(address: str, host: str) -> str:

@@ -9,7 +9,6 @@ import ipaddress
 import smtplib
 import socket
 import ssl
-import warnings
 from functools import partial
 from typing import Any
 
@@ -37,8 +36,8 @@ from probes.mail_base import (
     plain_letter,
     reply,
     smtp,
-    unverified,
 )
+from probes.tls import of_version, unverified
 
 OCTETS = bytes(range(256)) * 8
 
@@ -269,11 +268,7 @@ def unauthenticated(address: str, port: int, recipient: str) -> str:
 
 def old_version_refused(address: str, port: int, version: ssl.TLSVersion) -> str:
     """Demand that the server refuses a version of TLS that nobody should use (RFC 8996)."""
-    context = unverified()
-    context.set_ciphers("ALL:@SECLEVEL=0")  # the client itself must be willing
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = context.maximum_version = version
+    context = of_version(version)
     try:
         server = OPENERS[port](address, port, context)
     except ssl.SSLError as error:

@@ -19,6 +19,8 @@ from typing import Any
 
 from frame import demand
 
+from probes.tls import unverified
+
 TIMEOUT = 4.0
 ARRIVAL = 3.0  # seconds that a letter may take
 LEFT = 60.0  # seconds after which nobody waits for it any more
@@ -31,13 +33,6 @@ User = dict[str, str]
 
 
 # Connections
-
-
-def unverified() -> ssl.SSLContext:
-    """Return the settings of a client that believes anybody."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
 
 
 class Named(ssl.SSLContext):

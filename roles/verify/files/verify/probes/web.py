@@ -7,14 +7,13 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 from frame import ProbeError, demand
 
-from probes import dane
+from probes import dane, tls
 
 TIMEOUT = 3.0
 STRANGER = "does-not-exist.invalid"
@@ -95,8 +94,7 @@ def others(vhosts: list[dict[str, Any]]) -> list[str]:
 
 def unverified(certificate: dict[str, str] | None = None) -> ssl.SSLContext:
     """Return the settings of a client that believes anybody, and may have a certificate itself."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = tls.unverified()
     if certificate:
         context.load_cert_chain(certificate["file"], certificate["key"])
     return context
@@ -255,11 +253,7 @@ def not_shaken(address: str, name: str, context: ssl.SSLContext, what: str) -> s
 
 def old_version_refused(address: str, name: str, version: ssl.TLSVersion) -> str:
     """Demand that the server refuses a version of TLS that nobody should use (RFC 8996)."""
-    context = unverified()
-    context.set_ciphers("ALL:@SECLEVEL=0")  # the client itself must be willing
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = context.maximum_version = version
+    context = tls.of_version(version)
     return not_shaken(address, name, context, version.name)
 
 
