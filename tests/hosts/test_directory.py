@@ -112,6 +112,7 @@ def test_a_server_that_was_stopped_is_configured_and_started(lab: Lab) -> None:
     assert changed(lab.playbook(*RUN)) == 0
 
 
+@pytest.mark.once
 def test_entries_of_the_settings_come_change_stay_and_go(lab: Lab, as_before: None) -> None:
     lab.playbook(*RUN, settings=settings_of([GROUP, BOOK]))
     assert changed(lab.playbook(*RUN, settings=settings_of([GROUP, BOOK]))) == 0
@@ -136,6 +137,7 @@ def test_entries_of_the_settings_come_change_stay_and_go(lab: Lab, as_before: No
         changes(lab, "dn: cn=by hand,ou=st,o=um,c=es\nchangetype: delete")
 
 
+@pytest.mark.once
 def test_who_is_called_otherwise_keeps_what_is_theirs(lab: Lab) -> None:
     users = [{"name": "user1", "full_name": "User, 1st"}, {"name": "user2", "full_name": "User Two"}]
     try:
@@ -263,6 +265,7 @@ def test_who_may_do_what_with_an_entry(lab: Lab, host: str, who: str, may: list[
     assert [line.split()[-1] for line in lines] == ["ALLOWED"] * len(may) + ["DENIED"] * len(may_not), done.stderr
 
 
+@pytest.mark.once
 def test_what_everybody_may_read_is_a_setting(lab: Lab) -> None:
     book = ("-x", "-H", SERVERS["primary"], "-b", "o=um,c=es", "(mail=user1@st.um)", "cn")
     try:
@@ -302,6 +305,7 @@ def test_a_search_returns_so_many_entries_and_no_more(lab: Lab) -> None:
         lab.playbook(*RUN)
 
 
+@pytest.mark.once
 def test_no_password_is_in_what_a_run_prints(lab: Lab) -> None:
     output = lab.playbook(*RUN, "-vvv", "--diff", settings={"slapd_size_limit": 400})
     try:

@@ -46,6 +46,7 @@ def test_the_old_answers_go_on(lab: Lab, text: str, words: str) -> None:
     assert lab.checksums("primary") == before
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_follow_is_named(lab: Lab) -> None:
     settings = {"site_records": [{"name": "late", "type": "A", "value": "192.0.2.5"}]}
     arguments = ("site.yml", "--tags", "dns", "-l", "primary")
