@@ -14,9 +14,9 @@ import yaml
 from lab import TOP, Lab
 from peers import PEER, compared
 
-ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 8
+ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 16
 SHARE = 0.9  # of what the untouched package does
-ENTRIES, SEARCHES = 5000, 4000
+ENTRIES, SEARCHES = 5000, 8000
 LAB = Lab()
 # Where each is, its number in the network, and below what its entries are
 HOSTS = {"ours": ("primary", 135, "ou=bench,o=um,c=es"), "package": ("package", 138, "ou=bench,dc=st,dc=um")}

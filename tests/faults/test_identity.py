@@ -1,0 +1,106 @@
+"""One password for all services, in the directory: it is changed once, opens all of them, and goes there and back."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from doors import ALL, MAIL, doors
+from lab import Lab, changed, wait_until
+from letters import PROBES, password
+
+SECONDS = 30  # for which somebody is locked out
+SETTINGS = {"identity": "directory", "slapd_lockout_seconds": SECONDS}
+CHOSEN, NEW = "chosen at the account", "chosen in the directory"
+USER = "cn=User One,ou=st,o=um,c=es"
+# What a mail program is told; prints the answer of a login.
+ANSWER = """
+try:
+    mail_base.imap(sys.argv[1], 993).login(*sys.argv[2:])
+except mail_base.imaplib.IMAP4.error as error:
+    print(error)
+"""
+
+
+def bind(lab: Lab, word: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of LDAP's on the client, as the user, over TLS."""
+    program, *arguments = command
+    argv = ["docker", "exec", lab.container("client"), program, "-x", "-ZZ", "-H", "ldap://ns1.st.um", "-D", USER]
+    return subprocess.run([*argv, "-w", word, *arguments], capture_output=True, text=True, check=False)
+
+
+def account(lab: Lab, word: str) -> None:
+    """Give the user's account a password, as passwd(1) does."""
+    lab.run("primary", "sh", "-c", "printf 'user1:%s\n' \"$0\" | chpasswd", word)
+
+
+@pytest.fixture(scope="module")
+def directory(lab: Lab) -> Iterator[None]:
+    """Let the directory have the passwords, after somebody has chosen one for the account; and back."""
+    account(lab, CHOSEN)
+    lab.playbook("site.yml", settings=SETTINGS)
+    yield
+    lab.playbook("site.yml")
+    account(lab, password(lab, "user1"))
+    lab.run("primary", "sh", "-c", REPLACE, USER, password(lab, "user1"))
+    assert changed(lab.playbook("site.yml")) == 0
+    assert doors(lab, password(lab, "user1")) == ALL
+
+
+# As root, who needs not know the old one.
+REPLACE = """
+printf 'dn: %s\nreplace: userPassword\nuserPassword: %s\n' "$0" "$1" | ldapmodify -Q -Y EXTERNAL -H ldapi:///
+"""
+
+
+def test_who_has_chosen_a_password_keeps_it_and_it_opens_every_door(lab: Lab, directory: None) -> None:
+    assert doors(lab, CHOSEN) == ALL
+    assert doors(lab, password(lab, "user1")) == []
+    assert changed(lab.playbook("site.yml", settings=SETTINGS)) == 0
+
+
+def test_a_password_is_changed_once_for_all(lab: Lab, directory: None) -> None:
+    done = bind(lab, CHOSEN, "ldappasswd", "-s", NEW)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert doors(lab, NEW) == ALL
+    wait_until(lambda: doors(lab, CHOSEN) == [], 30)  # the web server remembers who was there a moment ago
+
+
+def test_without_the_first_server_people_log_in_by_the_copy(lab: Lab, directory: None) -> None:
+    try:
+        lab.run("primary", "systemctl", "stop", "slapd")
+        assert doors(lab, NEW) == ALL
+        lab.run("secondary", "systemctl", "stop", "slapd")
+        wait_until(lambda: doors(lab, NEW) == [], 30)
+        assert doors(lab, CHOSEN) == []
+        said = lab.run("client", "python3", "-B", "-c", PROBES + ANSWER, lab.address(135), "user1", NEW)
+        assert "[UNAVAILABLE]" in said  # so that a mail program tries again, and does not ask for another password
+    finally:
+        for host in ("primary", "secondary"):
+            lab.run(host, "systemctl", "start", "slapd")
+    assert doors(lab, NEW) == ALL
+
+
+def test_who_guesses_locks_that_person_out_for_a_while(lab: Lab, directory: None) -> None:
+    for number in range(10):
+        assert "Invalid credentials (49)" in bind(lab, f"guess {number}", "ldapwhoami").stderr
+    assert "Invalid credentials (49)" in bind(lab, NEW, "ldapwhoami").stderr
+    assert "imap" not in doors(lab, NEW)
+    assert doors(lab, password(lab, "user2"), "user2") == ALL
+    wait_until(lambda: doors(lab, NEW) == ALL, 2 * SECONDS)
+
+
+def test_who_is_on_the_list_no_more_is_let_in_nowhere(lab: Lab, directory: None) -> None:
+    people = [{"name": "user1", "full_name": "User One", "surname": "Servidor", "mobile": "627182818"}]
+    word = password(lab, "user2")
+    lab.playbook("site.yml", settings=SETTINGS | {"site_users": people})
+    assert [door for door in doors(lab, word, "user2") if door != "directory"] == []
+    lab.playbook("site.yml", settings=SETTINGS)
+    assert doors(lab, word, "user2") == ALL
+
+
+def test_it_goes_back_to_the_accounts(lab: Lab, directory: None) -> None:
+    lab.playbook("site.yml", settings={"slapd_lockout_seconds": SECONDS})
+    assert doors(lab, NEW) == [*MAIL, "directory"]
+    assert "web" in doors(lab, password(lab, "user1"))
+    assert changed(lab.playbook("site.yml", settings={"slapd_lockout_seconds": SECONDS})) == 0
