@@ -23,9 +23,11 @@ options:
       - V(domain), a domain name of letters, digits, hyphens and dots, without the final dot (RFC 1123 section 2.1), of
         at most 253 characters; or a name in Unicode that has such a form (IDNA 2008).
       - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
+      - V(token), a secret of letters, digits and V(._+/=-), which no language has to quote. An error does not show it.
       - V(path), an absolute path.
       - V(ds), the value of a DS record (RFC 4034 section 5.3), with one space between two of its fields.
       - V(user), the name of a user or group, as Debian's adduser takes it (adduser.conf(5), NAME_REGEX).
+      - V(numbered), a user with a C(uid) from 1000 on.
       - V(mailbox), the local part of an address, or the whole of it (RFC 5321 section 4.1.2), without quoted strings.
       - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
@@ -36,8 +38,8 @@ options:
       - V(attribute), the name of an attribute of entries in a directory (RFC 4512 section 1.4).
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, path, ds, user, mailbox, ssh_key, count, size, generations, seconds,
-              suffix, attribute]
+    choices: [address, network, domain, base64, token, path, ds, user, numbered, mailbox, ssh_key, count, size,
+              generations, seconds, suffix, attribute]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -88,6 +90,7 @@ DS = re.compile(r"[0-9]+ [0-9]+ [0-9]+ [0-9A-Fa-f]+( [0-9A-Fa-f]+)*")
 NETWORK = re.compile(r"[^/%]+/[0-9]+")
 # RFC 4514 section 2.3, of the attributes that name organizations and places
 SUFFIX = re.compile(r"(?:dc|o|ou|l|c)=\w(?:[\w .-]*\w)?(?:,(?:dc|o|ou|l|c)=\w(?:[\w .-]*\w)?)*")
+TOKEN = re.compile(r"[A-Za-z0-9._+/=-]+")
 ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 SIZE = re.compile(r"0|[1-9][0-9]*[KMGT]")
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -142,6 +145,12 @@ def check_base64(value: Any) -> None:
         raise ValueError(f"it has {octets} octets, at least 16 are asked for")
 
 
+def check_token(value: Any) -> None:
+    """Refuse a secret that would have to be quoted somewhere; the value is not repeated."""
+    if not isinstance(value, str) or not TOKEN.fullmatch(value):
+        raise ValueError("letters, digits, and the characters . _ + / = - are possible")
+
+
 def check_path(value: Any) -> None:
     """Refuse what is not an absolute path."""
     if not isinstance(value, str) or not value.startswith("/"):
@@ -162,6 +171,13 @@ def check_user(value: Any) -> None:
     """Refuse what is not the name of a user or group."""
     if not isinstance(value, str) or not USER.fullmatch(value):
         raise ValueError("up to 32 small letters, digits, _ and -, the first of them a letter or _, are possible")
+
+
+def check_numbered(value: Any) -> None:
+    """Refuse an account without a number, or with one of the system's own."""
+    uid = value.get("uid") if isinstance(value, dict) else None
+    if not isinstance(uid, int) or isinstance(uid, bool) or uid < 1000:
+        raise ValueError("a uid from 1000 on, which is the account's on all hosts, has to be given")
 
 
 def check_mailbox(value: Any) -> None:
@@ -230,9 +246,11 @@ KINDS = {
     "network": check_network,
     "domain": check_domain,
     "base64": check_base64,
+    "token": check_token,
     "path": check_path,
     "ds": check_ds,
     "user": check_user,
+    "numbered": check_numbered,
     "mailbox": check_mailbox,
     "ssh_key": check_ssh_key,
     "count": check_count,
@@ -252,7 +270,7 @@ def checked(value: Any, kind: str, variable: str) -> Any:
         try:
             KINDS[kind](item)
         except ValueError as cause:
-            shown = "the value" if kind == "base64" else repr(item)
+            shown = "the value" if kind in ("base64", "token") else repr(item)
             raise AnsibleFilterError(f"Edit {variable}: {shown} is not valid as {kind}: {cause}") from cause
     return value
 

@@ -16,18 +16,22 @@ def one(**user):
 
 
 def test_somebody_with_all_that_can_be_known() -> None:
-    made = one(name="user1", full_name="User One", surname="Servidor", mobile=627182818, uid=1000)
+    made = one(name="user1", full_name="User One", surname="Servidor", mobile=627182818, uid=2001)
     assert len(made.pop("mark")) == 64
     assert made == {
         "dn": "cn=User One,ou=st,o=um,c=es",
         "key": "uid",
         "attributes": {
-            "objectClass": ["stPerson"],
+            "objectClass": ["stPerson", "ldapPublicKey", "posixAccount"],
             "cn": "User One",
             "sn": "Servidor",
             "uid": "user1",
             "correo": "user1@st.um",
             "mobile": ["627182818"],
+            "uidNumber": "2001",
+            "gidNumber": "2001",
+            "homeDirectory": "/home/user1",
+            "loginShell": "/bin/bash",
             "userPassword": "word",
         },
     }
@@ -48,18 +52,20 @@ def test_somebody_of_whom_only_the_login_name_is_known() -> None:
     assert made["attributes"]["sn"] == "user2"
     assert made["attributes"]["mobile"] == []
     assert "userPassword" not in made["attributes"]
+    assert made["attributes"]["objectClass"] == ["stPerson", "ldapPublicKey"]
+    assert "uidNumber" not in made["attributes"]
     assert "mark" not in made
 
 
 @pytest.mark.parametrize(
     ("full_name", "written"),
     [
-        ("One, User", r"One\, User"),
-        ('A+B "C"', r"A\+B \"C\""),
-        ("#1", r"\#1"),
-        ("back\\slash", r"back\\slash"),
+        ("One, User", r"One\2C User"),
+        ('A+B "C"', r"A\2BB \22C\22"),
+        ("#1", r"\231"),
+        ("back\\slash", r"back\5Cslash"),
         ("José Núñez", "José Núñez"),
-        ("a=b;c<d>", r"a\=b\;c\<d\>"),
+        ("a=b;c<d>", r"a\3Db\3Bc\3Cd\3E"),
     ],
 )
 def test_a_name_is_written_as_a_distinguished_name_wants_it(full_name: str, written: str) -> None:

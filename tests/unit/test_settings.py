@@ -280,6 +280,15 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"slapd_lockout_failures": -1},
         "Edit slapd_lockout_failures: -1 is not valid as count",
     ),
+    "passwords in a place that there is not": (
+        {"identity": "ldap"},
+        "value of identity must be one of: local, directory, got: ldap",
+    ),
+    "logins by the directory of somebody without a number": (
+        {"identity": "directory", "site_sssd": True, "site_users": [{"name": "user1"}]},
+        "Edit site_users: {'name': 'user1'} is not valid as numbered: a uid from 1000 on",
+    ),
+    "directory's group of no name": ({"slapd_groups": {"a,b": []}}, "Edit slapd_groups: 'a,b' is not valid as user"),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
 }
 
