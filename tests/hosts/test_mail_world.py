@@ -1,6 +1,7 @@
 """Letters go out into the world and come back from it, and strangers get no more than that."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,8 @@ def test_a_letter_goes_out_and_its_answer_comes_back(lab: Lab) -> None:
     assert "Return-Path: <user1@st.um>" in letter
     assert "from mail.st.um" in letter
     assert "with ESMTPS id" in letter
+    for found in ("spf=pass smtp.mailfrom=st.um", "dkim=pass (2048-bit key", "dmarc=pass (p=reject"):
+        assert re.search(rf"Authentication-Results: mx.example.org;\s+{re.escape(found)}", letter)
     header = read(lab, "user1", program(lab, "internet", ANSWER).strip())
     assert "helo=mx.example.org" in header
     assert "(TLS1.3)" in header
@@ -116,6 +119,14 @@ def test_nothing_of_others_is_signed(lab: Lab) -> None:
 )
 def test_a_forged_letter_is_refused(lab: Lab, sender: str, author: str) -> None:
     assert bring(lab, [(sender, letter(author))]) == ["550"]
+
+
+@pytest.mark.parametrize(
+    ("author", "code"), [("user1@st.um", "550"), ("user@example.net", "550"), ("user@example.org", "250")]
+)
+def test_nobody_else_is_believed_in_another_country_either(lab: Lab, author: str, code: str) -> None:
+    arguments = ["mx.example.org", json.dumps([[author, letter(author, "forged")]])]
+    assert program(lab, "client", BRING, *arguments, "user@example.org") == f"{code}\n"
 
 
 def test_letters_of_our_own_networks_are_not_checked(lab: Lab) -> None:
