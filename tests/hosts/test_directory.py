@@ -112,21 +112,6 @@ def test_a_server_that_was_stopped_is_configured_and_started(lab: Lab) -> None:
     assert changed(lab.playbook(*RUN)) == 0
 
 
-@pytest.mark.slow
-def test_who_logs_in_is_written_down_if_asked_for(lab: Lab) -> None:
-    failed = (*ROOT, "-b", "cn=accesslog", f"(&(objectClass=auditBind)(reqDN={USER})(!(reqResult=0)))", "reqStart")
-    before = values(asked(lab, *failed, host="primary"), "reqStart")
-    try:
-        log_in(lab, USER, "not written down")
-        assert values(asked(lab, *failed, host="primary"), "reqStart") == before
-        lab.playbook(*RUN, settings={"slapd_audit": ["session"]})
-        log_in(lab, USER, "written down")
-        assert len(values(asked(lab, *failed, host="primary"), "reqStart")) == len(before) + 1
-    finally:
-        lab.playbook(*RUN)
-    assert changed(lab.playbook(*RUN)) == 0
-
-
 @pytest.mark.once
 def test_entries_of_the_settings_come_change_stay_and_go(lab: Lab, as_before: None) -> None:
     lab.playbook(*RUN, settings=settings_of([GROUP, BOOK]))
