@@ -14,16 +14,12 @@ ASKING = "/run/asking"
 
 
 class Lab:
-    """The lab that the environment names (LAB_NAME, LAB_NET, LAB_BUILD), by default the one of `make lab`.
-
-    LAB_SETTINGS has settings of it, in JSON, that are other ones than in group_vars.
-    """
+    """The lab that the environment names (LAB_NAME, LAB_NET, LAB_BUILD), by default the one of `make lab`."""
 
     def __init__(self) -> None:
         """Take what the environment does not say from the project."""
         self.name = os.environ.get("LAB_NAME", "sfd-lab")
         self.net = int(os.environ.get("LAB_NET", "22"))
-        self.settings = json.loads(os.environ.get("LAB_SETTINGS", "{}"))
         self.env = {
             **os.environ,
             "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
@@ -48,7 +44,7 @@ class Lab:
     def popen(self, playbook: str, *arguments: str, settings: dict[str, Any] | None = None) -> subprocess.Popen:
         """Start a playbook, with settings in place of those in group_vars."""
         argv = ["ansible-playbook", "-i", "inventory/lab", playbook, *arguments]
-        if settings := self.settings | (settings or {}):
+        if settings:
             argv += ["-e", json.dumps(settings)]
         return subprocess.Popen(
             argv,
