@@ -94,12 +94,19 @@ def waiting(lab: Lab) -> int:
     return int(lab.run("primary", "exim4", "-bpc"))
 
 
+def identifiers(lab: Lab) -> list[str]:
+    """Return by what Exim knows the letters that wait."""
+    names = lab.run("primary", "find", f"{SPOOL}/input", "-name", "*-H", "-printf", "%f ").split()
+    return [name.removesuffix("-H") for name in names]
+
+
 @pytest.fixture(autouse=True)
 def empty(lab: Lab) -> Iterator[None]:
     """Leave no letters behind."""
     assert queued(lab) == ""
     yield
-    lab.run("primary", "sh", "-c", f"find {SPOOL} -name '*-H' -printf '%f ' | sed 's/-H / /g' | xargs -r exim4 -Mrm >/dev/null")
+    if left := identifiers(lab):
+        lab.run("primary", "exim4", "-Mrm", *left, check=False)  # 1: there is one without a text
     lab.run("primary", "sh", "-c", "rm -f /var/spool/exim4/db/retry* /var/spool/exim4/db/wait-*")
     lab.run("internet", "rm", "-rf", FOREIGN)
     for name in people(lab):
@@ -162,8 +169,8 @@ def test_of_a_letter_that_everybody_has_nothing_remains(lab: Lab) -> None:
         for _ in range(3):
             handed_in(lab, "user@example.org")
         wait_until(lambda: waiting(lab) == 3 and deferred(lab))
-        delivered, damaged, whole = lab.run("primary", "exiqgrep", "-i").split()
-        # Exim was killed between deleting the one file and the other; and here is one whose text is lost before it was delivered.
+        delivered, damaged, _ = identifiers(lab)
+        # Exim was killed between deleting the one file and the other; the text of another is lost before that.
         lab.run("primary", "exim4", "-Mmd", delivered, "user@example.org")
         lab.run("primary", "rm", f"{SPOOL}/input/{delivered}-D", f"{SPOOL}/input/{damaged}-D")
         lab.run("primary", "pkill", "-KILL", "-x", "exim4")
@@ -251,8 +258,6 @@ def full(lab: Lab, folder: str) -> Iterator[None]:
         yield
     finally:
         lab.run("primary", "sh", "-c", f"{stop}; rm -f {folder}/filler; {back}; {start}")
-
-
 
 
 def hashes(lab: Lab) -> dict[str, str]:

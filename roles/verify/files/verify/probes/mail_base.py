@@ -22,7 +22,7 @@ from frame import demand
 from probes.tls import unverified
 
 TIMEOUT = 4.0
-ARRIVAL = 3.0  # seconds that a letter may take
+ARRIVAL = 8.0  # seconds that a letter may take
 LEFT = 60.0  # seconds after which nobody waits for it any more
 STRANGER = "does-not-exist.invalid"
 NOBODY = "does-not-exist"

@@ -1,0 +1,40 @@
+"""What the environment says of a lab."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "inventory" / "lab" / "environment.py"
+
+
+def said(environment: dict[str, str]) -> dict[str, str]:
+    done = subprocess.run(
+        [SCRIPT], env={"PATH": "/usr/bin:/bin"} | environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)["all"]["vars"]
+
+
+def test_a_lab_without_an_environment_is_the_books() -> None:
+    assert said({}) == {
+        "lab_name": "sfd-lab",
+        "lab_build": str(SCRIPT.parents[2] / "build" / "sfd-lab"),
+        "site_ipv4_prefix": "172.16.22",
+        "site_ipv6_prefix": "fd53:4644:0:22",
+        "lab_outside_ipv4_prefix": "172.16.23",
+        "lab_outside_ipv6_prefix": "fd53:4644:0:23",
+    }
+
+
+def test_another_one_has_its_own_name_folder_and_networks(tmp_path: Path) -> None:
+    found = said({"LAB_NAME": "other", "LAB_NET": "40", "LAB_BUILD": f"{tmp_path}/x/.."})
+    assert (found["lab_name"], found["lab_build"]) == ("other", f"{tmp_path}/other")
+    assert (found["site_ipv4_prefix"], found["lab_outside_ipv6_prefix"]) == ("172.16.40", "fd53:4644:0:41")
+
+
+@pytest.mark.parametrize("net", ["21", "x", "-2", "256"])
+def test_a_number_that_is_no_networks_is_refused(net: str) -> None:
+    done = subprocess.run([SCRIPT], env={"PATH": "/usr/bin:/bin", "LAB_NET": net}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"LAB_NET is {net}, which is not an even number from 0 to 254"
