@@ -25,6 +25,7 @@ options:
       - V(base64), at least 16 octets in base64 (RFC 4648). It is taken for a secret, and an error does not show it.
       - V(token), a secret of letters, digits and V(._+/=-), which no language has to quote. An error does not show it.
       - V(path), an absolute path.
+      - V(file), the absolute path of a file that is there, on the controller.
       - V(ds), the value of a DS record (RFC 4034 section 5.3), with one space between two of its fields.
       - V(user), the name of a user or group, as Debian's adduser takes it (adduser.conf(5), NAME_REGEX).
       - V(numbered), a user with a C(uid) from 1000 on.
@@ -38,8 +39,8 @@ options:
       - V(attribute), the name of an attribute of entries in a directory (RFC 4512 section 1.4).
       - V(seconds), a finite number above 0, of seconds.
     type: str
-    choices: [address, network, domain, base64, token, path, ds, user, numbered, mailbox, ssh_key, count, size,
-              generations, seconds, suffix, attribute]
+    choices: [address, network, domain, base64, token, path, file, ds, user, numbered, mailbox, ssh_key, count,
+              size, generations, seconds, suffix, attribute]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -73,6 +74,7 @@ import base64
 import binascii
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -155,6 +157,13 @@ def check_path(value: Any) -> None:
     """Refuse what is not an absolute path."""
     if not isinstance(value, str) or not value.startswith("/"):
         raise ValueError("an absolute path is possible")
+
+
+def check_file(value: Any) -> None:
+    """Refuse what is not a file on the controller."""
+    check_path(value)
+    if not os.path.isfile(value):
+        raise ValueError("there is no such file on the controller")
 
 
 def check_ds(value: Any) -> None:
@@ -248,6 +257,7 @@ KINDS = {
     "base64": check_base64,
     "token": check_token,
     "path": check_path,
+    "file": check_file,
     "ds": check_ds,
     "user": check_user,
     "numbered": check_numbered,

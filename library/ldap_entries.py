@@ -116,23 +116,29 @@ import os
 import re
 import shutil
 import ssl
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import ldap
-    import ldap.filter
-    import ldap.sasl
-    import ldif
-except ImportError:
-    ldap = None
-
-Attributes = dict[str, list[str]]
-NUMBER = re.compile(r"\{-?\d+\}")
+from ansible.module_utils.slapd import (
+    NUMBER,
+    Attributes,
+    encoded,
+    entries_of,
+    ldap,
+    ldif,
+    opened,
+    owned,
+    parent,
+    parts,
+    plain,
+    record,
+    recorded,
+    run,
+    search,
+    words_of,
+)
 
 
 class Change(NamedTuple):
@@ -142,21 +148,6 @@ class Change(NamedTuple):
     dn: str
     values: Attributes  # of a modification: no values where the attribute is to go
     to: str = ""  # the new name
-
-
-def parts(dn: str) -> list[str]:
-    """Return the relative names of a name (RFC 4514); a comma may be escaped."""
-    return re.split(r"(?<!\\),\s*", dn)
-
-
-def parent(dn: str) -> str:
-    """Return the name of the entry above."""
-    return ",".join(parts(dn)[1:])
-
-
-def plain(text: str) -> str:
-    """Return a name or value without the numbers that slapd gives, in the case that does not matter."""
-    return NUMBER.sub("", text).lower()
 
 
 def number(dn: str) -> int:
@@ -309,16 +300,6 @@ def named(dn: str, values: Attributes) -> Attributes:
     )
 
 
-def entries_of(file: IO[bytes]) -> dict[str, Attributes]:
-    """Return the entries in a file by their names."""
-    reader = ldif.LDIFRecordList(file)
-    reader.parse_entry_records()
-    return {
-        dn: {name: [value.decode(errors="surrogateescape") for value in values] for name, values in entry.items()}
-        for dn, entry in reader.all_records
-    }
-
-
 def read(path: str) -> Attributes:
     """Return the attributes of the first entry in a file."""
     with open(path, "rb") as file:
@@ -331,26 +312,6 @@ def values_of(attributes: dict[str, Any]) -> Attributes:
         name: [str(value) for value in (values if isinstance(values, list) else [values])]
         for name, values in attributes.items()
     }
-
-
-def search(
-    server: Any, base: str, scope: int, matching: str = "(objectClass=*)", attributes: tuple[str, ...] = ("*", "+")
-) -> dict[str, Attributes]:
-    """Return entries by their names; none if the base is not there."""
-    try:
-        found = server.search_s(base, scope, matching, list(attributes))
-    except ldap.NO_SUCH_OBJECT:
-        return {}
-    return {
-        dn: {name: [value.decode(errors="surrogateescape") for value in values] for name, values in entry.items()}
-        for dn, entry in found
-        if dn
-    }
-
-
-def encoded(values: list[str]) -> list[bytes]:
-    """Return values as they are sent."""
-    return [value.encode(errors="surrogateescape") for value in values]
 
 
 def modifications(change: Change) -> list[tuple[int, str, list[bytes] | None]]:
@@ -383,15 +344,6 @@ def as_ldif(changes: list[Change], records: bool = False) -> str:
                 writer.unparse(change.dn, [(name, encoded(values)) for name, values in change.values.items()])
         file.seek(0)
         return file.read()
-
-
-def run(argv: list[str], text: str = "") -> str:
-    """Run a tool of slapd's; return what it prints, or fail with its own words."""
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise ValueError(f"{argv[0]} refuses it: " + " | ".join(said[-4:]))
-    return done.stdout
 
 
 def tried(folder: str, changes: list[Change]) -> None:
@@ -439,20 +391,6 @@ def made(folder: str, changes: list[Change], owner: str) -> None:
         run(["slapcat", "-n", "0", "-F", str(new)])
         owned(new, owner)
         new.rename(folder)
-
-
-def owned(folder: Path, owner: str) -> None:
-    """Give a folder with all that is in it to a user, and to the group of that name."""
-    for path in [folder, *folder.rglob("*")]:
-        shutil.chown(path, owner, owner)
-
-
-def opened(uri: str) -> Any:
-    """Return a connection to slapd, as root."""
-    server = ldap.initialize(uri)
-    server.set_option(ldap.OPT_NETWORK_TIMEOUT, 10)
-    server.sasl_interactive_bind_s("", ldap.sasl.external())
-    return server
 
 
 def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
@@ -527,26 +465,6 @@ def removals(server: Any, wanted: list[dict[str, Any]], ours: list[str]) -> list
         if plain(dn) not in stay:
             found.update(dict.fromkeys(search(server, dn, ldap.SCOPE_SUBTREE)))
     return [Change("delete", dn, {}) for dn in sorted(found, key=lambda dn: -len(parts(dn)))]
-
-
-def recorded(path: str | None) -> list[str]:
-    """Return the lines of a file, none if there is no such file."""
-    return Path(path).read_text().splitlines() if path and os.path.exists(path) else []
-
-
-def record(path: str, lines: list[str]) -> None:
-    """Write the lines of a file, each of them once, for root alone."""
-    with open(f"{path}.new", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.writelines(f"{line}\n" for line in dict.fromkeys(lines))
-    os.replace(f"{path}.new", path)
-
-
-def words_of(cause: Exception) -> str:
-    """Return what the server said."""
-    if isinstance(cause, ldap.LDAPError) and cause.args and isinstance(cause.args[0], dict):
-        said = cause.args[0]
-        return ": ".join(said[part] for part in ("desc", "info", "matched") if said.get(part))
-    return str(cause)
 
 
 def shown(change: Change, secret: list[str]) -> dict[str, str]:

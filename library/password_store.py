@@ -69,13 +69,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import ldap
-    import ldap.filter
-    import ldap.sasl
-except ImportError:
-    ldap = None
+from ansible.module_utils.slapd import ldap, opened
 
 SCHEME = "{crypt}"
 
@@ -165,9 +159,7 @@ def main() -> None:
             module.exit_json(changed=True, carried=[], left=[])
         module.fail_json(msg=missing_required_lib("python-ldap"))
     try:
-        server = ldap.initialize(given["uri"])
-        server.set_option(ldap.OPT_NETWORK_TIMEOUT, 10)
-        server.sasl_interactive_bind_s("", ldap.sasl.external())
+        server = opened(given["uri"])
         found = entries(server, given["base"], given["users"])
         due, left = carried(store, account_hashes(given["users"]), found)
         if not module.check_mode:

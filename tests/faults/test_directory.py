@@ -6,10 +6,11 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from lab import Lab, wait_until
+from lab import Lab, changed, wait_until
 
 WRITES, KILLS = 10000, 10
 BASE = "ou=many,o=um,c=es"
@@ -124,3 +125,101 @@ def test_a_power_cut_and_a_lost_copy(lab: Lab) -> None:
     )
     wait_until(lambda: content(lab, "secondary") == before, 120)
     assert all(result["ok"] for result in lab.probes("client", "--service=ldap").values())
+
+
+LOADED = 3000
+LOAD_BASE = "ou=load,o=um,c=es"
+
+
+def entries_file(path: Path, count: int, more: str = "") -> Path:
+    """Write a file with so many people in a unit of their own."""
+    people = "".join(
+        f"dn: uid=load{number},{LOAD_BASE}\nobjectClass: inetOrgPerson\nuid: load{number}\ncn: Load {number}\nsn: L\n\n"
+        for number in range(count)
+    )
+    path.write_text(f"dn: {LOAD_BASE}\nobjectClass: organizationalUnit\n\n{people}{more}")
+    return path
+
+
+def found(lab: Lab, host: str, name: str) -> bool:
+    """Return whether somebody finds a person by an attribute with an index."""
+    argv = ["ldapsearch", "-x", "-LLL", "-H", f"ldap://{host}.st.um", "-b", LOAD_BASE, f"(uid={name})", "cn"]
+    return "cn: Load" in lab.run("client", *argv, check=False)
+
+
+@pytest.fixture
+def loaded(lab: Lab) -> Iterator[None]:
+    """Take away afterwards what was loaded."""
+    yield
+    record = "rm -rf /var/lib/server-for-dummies/directory-files /var/lib/server-for-dummies/ldif"
+    lab.run("primary", "sh", "-c", f"ldapdelete -Q -Y EXTERNAL -H ldapi:/// -r '{LOAD_BASE}'; {record}", check=False)
+    wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 180)
+
+
+def test_many_entries_are_loaded_at_once_and_copied(lab: Lab, loaded: None, tmp_path: Path) -> None:
+    settings = {"slapd_ldif_files": [str(entries_file(tmp_path / "load.ldif", LOADED))]}
+    by_hand = "dn: cn=by hand,o=um,c=es\nobjectClass: device\n"
+    lab.run("primary", "sh", "-c", f"printf '{by_hand}' | ldapadd -Q -Y EXTERNAL -H ldapi:///")
+    try:
+        lab.playbook("playbooks/directory.yml", settings=settings)
+        assert found(lab, "ns1", f"load{LOADED - 1}")
+        wait_until(lambda: found(lab, "ns2", f"load{LOADED - 1}"), 120)
+        wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 120)
+        assert "dn: cn=by hand,o=um,c=es" in "\n\n".join(content(lab, "secondary"))
+        assert changed(lab.playbook("playbooks/directory.yml", settings=settings)) == 0
+        # What is changed afterwards stays, also when there is more to load; and it is copied as before.
+        away = f"dn: uid=load7,{LOAD_BASE}\nchangetype: modify\nreplace: sn\nsn: Changed\n"
+        lab.run("primary", "sh", "-c", f"printf '{away}' | ldapmodify -Q -Y EXTERNAL -H ldapi:///")
+        entries_file(tmp_path / "load.ldif", LOADED + 1)
+        lab.playbook("playbooks/directory.yml", settings=settings)
+        assert found(lab, "ns1", f"load{LOADED}")
+        wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 120)
+        assert "sn: Changed" in "\n\n".join(content(lab, "secondary"))
+    finally:
+        lab.run("primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", "cn=by hand,o=um,c=es")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (f"dn: cn=wrong,{LOAD_BASE}\nobjectClass: device\ncolour: red\n", "colour"),
+        (f"dn: cn=wrong,{LOAD_BASE}\nobjectClass: inetOrgPerson\n", "cn=wrong"),
+        (f"dn: cn=wrong,{LOAD_BASE}\nobjectClass: inetOrgPerson\nsn: x\nuid: user1\n", "cn=User One,ou=st,o=um,c=es"),
+        ("dn: cn=wrong,o=other\nobjectClass: device\n", "cn=wrong,o=other"),
+    ],
+)
+def test_a_file_that_slapd_would_refuse_changes_nothing(
+    lab: Lab, loaded: None, tmp_path: Path, more: str, words: str
+) -> None:
+    since = lab.run("primary", "systemctl", "show", "-P", "ActiveEnterTimestamp", "slapd")
+    before = content(lab, "primary")
+    settings = {"slapd_ldif_files": [str(entries_file(tmp_path / "load.ldif", 50, more))]}
+    run = lab.playbook("playbooks/directory.yml", "-l", "primary", settings=settings, fails=True)
+    assert words in run
+    assert content(lab, "primary") == before
+    assert lab.run("primary", "systemctl", "show", "-P", "ActiveEnterTimestamp", "slapd") == since
+
+
+@pytest.mark.parametrize("victim", ["slapadd", "ldif_load", "host"])
+def test_a_load_that_is_killed_leaves_the_old_entries_and_is_done_anew(
+    lab: Lab, loaded: None, tmp_path: Path, victim: str
+) -> None:
+    before = content(lab, "primary")
+    settings = {"slapd_ldif_files": [str(entries_file(tmp_path / "load.ldif", 20000))]}
+    with lab.popen("playbooks/directory.yml", "-l", "primary", settings=settings) as run:
+        lab.run("primary", "sh", "-c", "until test -s /var/lib/ldap/.load-*/data/data.mdb; do sleep 0.05; done")
+        if victim == "host":
+            lab.power_cycle("primary")
+        elif victim == "slapadd":
+            lab.run("primary", "pkill", "-KILL", "-x", "slapadd")
+        else:
+            lab.run("primary", "pkill", "-KILL", "-f", "AnsiballZ_ldif_load")
+        run.communicate(timeout=180)
+    assert run.returncode
+    # The directory serves, with what was there, and after the module alone was killed perhaps with all of the new.
+    wait_until(lambda: not lab.run("primary", "systemctl", "is-active", "ldif-load", check=False).startswith("act"), 60)
+    wait_until(lambda: lab.run("primary", "systemctl", "is-active", "slapd", check=False) == "active\n", 60)
+    assert content(lab, "primary") == before or (victim == "ldif_load" and found(lab, "ns1", "load19999"))
+    lab.playbook("playbooks/directory.yml", "-l", "primary", settings=settings)
+    assert found(lab, "ns1", "load19999")
+    assert lab.run("primary", "find", "/var/lib/ldap", "-name", ".load-*") == ""

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import ansible.module_utils
 from ansible.plugins.loader import filter_loader
 from hypothesis import settings
 
@@ -13,6 +14,7 @@ TOP = Path(__file__).parents[2]
 ROLES = sorted(str(path.relative_to(TOP)) for path in TOP.glob("roles/*/filter_plugins"))
 FOLDERS = ("filter_plugins", *ROLES, "roles/verify/files/verify", "library", "docs", "lab")
 sys.path[:0] = [str(TOP / folder) for folder in FOLDERS]
+ansible.module_utils.__path__.append(str(TOP / "module_utils"))
 # A filter that uses another one asks Ansible for it.
 filter_loader.add_directory(str(TOP / "filter_plugins"))
 
