@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CONFIG = Path("/etc/server-for-dummies/verify.json")
-LIMIT = 12.0  # seconds a probe may take
+LIMIT = 15.0  # seconds a probe may take
 PATIENCE = 0.02  # seconds after which a probe that still waits lets the next one start
 
 

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from frame import demand
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 LEFT = datetime.timedelta(days=1)  # when a list ends sooner, nobody renews it
 PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 Pairs = Iterator[tuple[str, partial[str]]]

@@ -5,7 +5,7 @@ import subprocess
 import dns.resolver
 from frame import demand
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 
 
 def believed(address: str, port: int, name: str, *options: str) -> str:

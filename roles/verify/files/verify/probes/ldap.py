@@ -18,7 +18,7 @@ from ldap.controls import SimplePagedResultsControl
 
 from probes.tls import of_version
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 # RFC 4511 section 4.14.1: the request, and how its answer ends when it is granted.
 START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"

@@ -21,8 +21,8 @@ from frame import demand
 
 from probes.tls import unverified
 
-TIMEOUT = 4.0
-ARRIVAL = 8.0  # seconds that a letter may take
+TIMEOUT = 8.0
+ARRIVAL = 10.0  # seconds that a letter may take
 LEFT = 60.0  # seconds after which nobody waits for it any more
 STRANGER = "does-not-exist.invalid"
 NOBODY = "does-not-exist"

@@ -13,7 +13,7 @@ from frame import ProbeError, demand
 from probes import dane
 from probes.mail_base import OPENERS, Pairs, User, end, good, imap, named, smtp, unverified
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 OUTLOOK = "http://schemas.microsoft.com/exchange/autodiscover/outlook/{}schema/2006{}"
 REQUEST = f"""<?xml version="1.0" encoding="utf-8"?>
 <Autodiscover xmlns="{OUTLOOK.format("request", "")}"><Request><EMailAddress>ADDRESS</EMailAddress>

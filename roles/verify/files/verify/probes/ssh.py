@@ -13,7 +13,7 @@ from typing import Any
 
 from frame import ProbeError, demand
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 PORT = 22
 # RFC 4253 section 7.1: the lists of a KEXINIT message that are looked at, by their place in it.
 LISTS = {"key exchange": 0, "host key": 1, "cipher": 2, "MAC": 4}

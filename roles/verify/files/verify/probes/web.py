@@ -15,7 +15,7 @@ from frame import ProbeError, demand
 
 from probes import dane, tls
 
-TIMEOUT = 3.0
+TIMEOUT = 8.0
 STRANGER = "does-not-exist.invalid"
 WEAK = "AES128-SHA:AES256-SHA:AES128-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:DES-CBC3-SHA"
 Pairs = Iterator[tuple[str, partial[str]]]
