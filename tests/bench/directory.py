@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The directory on the running lab beside the untouched package: searches per second, and how long it takes to fill."""
+"""The directory on the running lab beside the untouched package: searches per second, and how long it takes to load."""
 
 import json
 import statistics
@@ -17,6 +17,7 @@ from peers import PEER, compared
 ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 16
 SHARE = 0.9  # of what the untouched package does
 ENTRIES, SEARCHES = 5000, 8000
+LOADED, LOAD_LIMIT, REPEAT_LIMIT = 100_000, 3, 2  # entries; times slapadd -q; times a run without them
 LAB = Lab()
 # Where each is, its number in the network, and below what its entries are
 HOSTS = {"ours": ("primary", 135, "ou=bench,o=um,c=es"), "package": ("package", 138, "ou=bench,dc=st,dc=um")}
@@ -77,6 +78,66 @@ def search(who: str) -> tuple[float, float]:
     return SEARCHES / seconds, (int(LAB.run(host, "sh", "-c", WORK)) - before) / 1e6 / SEARCHES
 
 
+def run_of(*arguments: str) -> float:
+    """Run the directory's playbook on the primary; return the seconds that it took."""
+    started = time.monotonic()
+    LAB.playbook("playbooks/directory.yml", "-l", "primary", *arguments)
+    return time.monotonic() - started
+
+
+# What is there before many entries are loaded, and the same as it was before; to delete them would take much longer.
+KEEP = """set -e
+systemctl stop slapd
+cp -a /var/lib/ldap /var/lib/ldap-kept
+systemctl start slapd
+"""
+BACK = """set -e
+test -e /var/lib/ldap-kept || exit 0
+systemctl stop slapd
+rm -rf /var/lib/ldap /var/lib/server-for-dummies/ldif /var/lib/server-for-dummies/directory-files
+mv /var/lib/ldap-kept /var/lib/ldap
+systemctl start slapd
+"""
+PACKAGE_LOAD = """set -e
+systemctl stop slapd
+date +%s.%N
+slapadd -q -b dc=st,dc=um -l /tmp/load.ldif
+date +%s.%N
+"""
+
+
+def load() -> dict[str, Any]:
+    """Load many entries by the package's own tool and by a run; return how long these take, and a run afterwards."""
+    files = {}
+    for who, (_, _, base) in HOSTS.items():
+        files[who] = TOP / "build" / f"bench-{who}.ldif"
+        argv = [sys.executable, "-c", LDIF, base.replace("ou=bench", "ou=load"), str(LOADED)]
+        files[who].write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
+    subprocess.run(["docker", "cp", files["package"], f"{LAB.container('package')}:/tmp/load.ldif"], check=True)
+    began, ended = LAB.run("package", "sh", "-c", PACKAGE_LOAD).split()
+    theirs = float(ended) - float(began)
+    LAB.run("secondary", "systemctl", "stop", "slapd")  # it would copy everything meanwhile
+    try:
+        LAB.run("primary", "sh", "-c", KEEP)
+        without = statistics.median(run_of() for _ in range(3))
+        settings = json.dumps({"slapd_ldif_files": [str(files["ours"])]})
+        ours = run_of("-e", settings)
+        again = statistics.median(run_of("-e", settings) for _ in range(3))
+        found = LAB.run("client", "ldapsearch", "-x", "-LLL", "-b", "o=um,c=es", f"(uid=bench{LOADED - 1})", "cn")
+        if f"User {LOADED - 1}" not in found:
+            sys.exit("The last entry that was loaded is not found")
+    finally:
+        LAB.run("primary", "sh", "-c", BACK)
+        LAB.run("secondary", "systemctl", "start", "slapd")
+    return {
+        "entries": LOADED,
+        "seconds": {"slapadd -q": round(theirs, 1), "a run that loads them": round(ours, 1)},
+        "seconds of a run without changes": {"before": round(without, 1), "with them": round(again, 1)},
+        "run / slapadd -q": round(ours / theirs, 2),
+        "with / without": round(again / without, 2),
+    }
+
+
 def figures_of(seen: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
     """Return the medians of all rounds, and the ratios of pairs."""
     rates = {who: [rate for rate, _ in found] for who, found in seen.items()}
@@ -112,6 +173,8 @@ def main() -> None:
                 if turn:
                     seen[who].append(found)
         figures |= figures_of(seen)
+        LAB.run("primary", "sh", "-c", empty)
+        figures["loading"] = load()
     finally:
         LAB.run("primary", "sh", "-c", empty)
         container = LAB.container("package")
@@ -120,6 +183,9 @@ def main() -> None:
     print(json.dumps(figures, indent=1))
     if (ratio := figures["searches per second"]["ours / package"]["ratio"]) < SHARE:
         sys.exit(f"Searches: {ratio} of the package's, less than {SHARE:g}")
+    for what, limit in (("run / slapadd -q", LOAD_LIMIT), ("with / without", REPEAT_LIMIT)):
+        if figures["loading"][what] > limit:
+            sys.exit(f"Loading, {what}: {figures['loading'][what]}, more than {limit}")
 
 
 if __name__ == "__main__":
