@@ -32,6 +32,7 @@ options:
       - V(mailbox), the local part of an address, or the whole of it (RFC 5321 section 4.1.2), without quoted strings.
       - V(ssh_key), an SSH public key, one line as in a C(.pub) file.
       - V(count), an integer from 0 on.
+      - V(positive), an integer from 1 on.
       - V(size), a number with V(K), V(M), V(G) or V(T), such as V(1G), or V(0).
       - V(generations), a list of such integers, at least one, and none of them twice.
       - V(suffix), the distinguished name of a whole directory (RFC 4514), such as V(o=um,c=es), of C(dc), C(o), C(ou),
@@ -40,7 +41,7 @@ options:
       - V(seconds), a finite number above 0, of seconds.
     type: str
     choices: [address, network, domain, base64, token, path, file, ds, user, numbered, mailbox, ssh_key, count,
-              size, generations, seconds, suffix, attribute]
+              positive, size, generations, seconds, suffix, attribute]
     required: true
   variable:
     description: The variable that a person has to edit when the setting is wrong; errors name it.
@@ -214,6 +215,12 @@ def check_count(value: Any) -> None:
         raise ValueError("an integer from 0 on is possible")
 
 
+def check_positive(value: Any) -> None:
+    """Refuse what is not at least one."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("an integer from 1 on is possible")
+
+
 def check_size(value: Any) -> None:
     """Refuse what is not an amount of storage."""
     if not SIZE.fullmatch(str(value)):
@@ -264,6 +271,7 @@ KINDS = {
     "mailbox": check_mailbox,
     "ssh_key": check_ssh_key,
     "count": check_count,
+    "positive": check_positive,
     "size": check_size,
     "generations": check_generations,
     "seconds": check_seconds,

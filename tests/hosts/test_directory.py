@@ -3,6 +3,7 @@
 import re
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -267,6 +268,30 @@ def test_who_may_do_what_with_an_entry(lab: Lab, host: str, who: str, may: list[
 
 
 @pytest.mark.once
+def test_it_is_known_who_has_changed_what(lab: Lab) -> None:
+    number = str(secrets.randbelow(10**9))
+    change = f"dn: {USER}\nchangetype: modify\n"
+    as_user = f"ldapmodify -ZZ -x -H {SERVERS['primary']} -D '{USER}' -w '{password(lab, 'user1')}'"
+    for what in (f"replace: telephoneNumber\ntelephoneNumber: {number}", "delete: telephoneNumber"):
+        lab.run("client", "sh", "-c", f'printf "%s\n" "$0" | {as_user}', change + what)
+    of_it = ("-b", "cn=accesslog", f"(&(reqDN={USER})(reqMod=telephoneNumber:= {number}))", "reqAuthzID", "reqStart")
+    found = asked(lab, *ROOT, *of_it, host="primary")
+    assert values(found, "reqAuthzID") == [USER]
+    assert values(found, "reqStart")[0][:8] == time.strftime("%Y%m%d", time.gmtime())
+    assert "32" in asked(lab, "-x", "-H", SERVERS["primary"], *of_it, fails=True)  # nobody else
+
+
+@pytest.mark.once
+def test_for_how_long_it_is_known_is_a_setting(lab: Lab) -> None:
+    try:
+        assert changed(lab.playbook(*RUN, settings={"slapd_audit_days": 30})) == 1
+        assert changed(lab.playbook(*RUN, settings={"slapd_audit_days": 30})) == 0
+        purge = asked(lab, *ROOT, "-b", "cn=config", "(olcAccessLogPurge=*)", "olcAccessLogPurge", host="primary")
+        assert values(purge, "olcAccessLogPurge") == ["30+00:00 01+00:00"]
+    finally:
+        lab.playbook(*RUN)
+
+
 def test_what_everybody_may_read_is_a_setting(lab: Lab) -> None:
     book = ("-x", "-H", SERVERS["primary"], "-b", "o=um,c=es", "(mail=user1@st.um)", "cn")
     try:
