@@ -292,6 +292,7 @@ def test_for_how_long_it_is_known_is_a_setting(lab: Lab) -> None:
         lab.playbook(*RUN)
 
 
+@pytest.mark.once
 def test_what_everybody_may_read_is_a_setting(lab: Lab) -> None:
     book = ("-x", "-H", SERVERS["primary"], "-b", "o=um,c=es", "(mail=user1@st.um)", "cn")
     try:
