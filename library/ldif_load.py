@@ -254,13 +254,22 @@ def prepared(given: dict[str, Any], work: Path, entries: list[Record]) -> list[s
     return [given["unit"], str(work), given["suffix"], given["log"], *folders]
 
 
+def place_of(given: dict[str, Any]) -> Path:
+    """Return the folder above the database's."""
+    config = search(opened(given["uri"]), "cn=config", ldap.SCOPE_SUBTREE)
+    return Path(folder_of(config, given["suffix"])[1]).parent
+
+
+def end_others(given: dict[str, Any]) -> None:
+    """End what a run that was killed has begun, and take it away."""
+    subprocess.run(["systemctl", "stop", UNIT], capture_output=True, check=False)
+    for left in place_of(given).glob(".load-*"):
+        shutil.rmtree(left)
+
+
 def load(given: dict[str, Any], entries: list[Record]) -> None:
     """Add entries to the directory, all of them or none."""
-    subprocess.run(["systemctl", "stop", UNIT], capture_output=True, check=False)  # of a run that was killed
-    where = Path(folder_of(search(opened(given["uri"]), "cn=config", ldap.SCOPE_SUBTREE), given["suffix"])[1]).parent
-    for left in where.glob(".load-*"):
-        shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(dir=where, prefix=".load-") as work:
+    with tempfile.TemporaryDirectory(dir=place_of(given), prefix=".load-") as work:
         arguments = prepared(given, Path(work), entries)
         again = f"ExecStopPost=systemctl start {given['unit']}"
         systemd = ["systemd-run", "--quiet", "--unit", UNIT, "--wait", "--pipe", "--collect", "--property", again]
@@ -275,6 +284,8 @@ def settle(given: dict[str, Any], look_only: bool) -> int | None:
     known = recorded(given["record"])
     if not set(digests) - set(known):
         return None
+    if not look_only:
+        end_others(given)
     unique = [name.lower() for name in given["unique"]]
     found = []
     for path, content in files.items():

@@ -150,14 +150,14 @@ def found(lab: Lab, host: str, name: str) -> bool:
 @pytest.fixture
 def loaded(lab: Lab) -> Iterator[None]:
     """Give the directory back as it was; to delete thousands of entries would take minutes."""
-    script = "systemctl stop slapd; rm -rf {}; cp -a {} {}; systemctl start slapd"
     now, kept = "/var/lib/ldap", "/var/lib/ldap-kept"
-    lab.run("primary", "sh", "-ec", script.format(kept, now, kept))
+    stopped = "systemctl stop slapd; {}; systemctl start slapd"
+    lab.run("primary", "sh", "-ec", stopped.format(f"cp -a {now} {kept}"))
     before = content(lab, "primary")
     yield
     files = "/var/lib/server-for-dummies/directory-files /var/lib/server-for-dummies/ldif"
-    lab.run("primary", "sh", "-ec", f"{script.format(now, kept, now)}; rm -rf {kept} {files}")
-    lab.run("secondary", "sh", "-ec", script.format(f"{now}/*/data.mdb", "/dev/null", "/tmp/none"))
+    lab.run("primary", "sh", "-ec", stopped.format(f"rm -rf {now} {files}; mv {kept} {now}"))
+    lab.run("secondary", "sh", "-ec", stopped.format(f"rm {now}/*/data.mdb"))
     wait_until(lambda: content(lab, "primary") == content(lab, "secondary") == before, 60)
 
 
