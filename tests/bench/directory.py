@@ -101,7 +101,7 @@ systemctl start slapd
 PACKAGE_LOAD = """set -e
 systemctl stop slapd
 date +%s.%N
-slapadd -q -b dc=st,dc=um -l /tmp/load.ldif
+slapadd -q -b dc=st,dc=um -l /root/load.ldif
 date +%s.%N
 """
 
@@ -113,7 +113,7 @@ def load() -> dict[str, Any]:
         files[who] = TOP / "build" / f"bench-{who}.ldif"
         argv = [sys.executable, "-c", LDIF, base.replace("ou=bench", "ou=load"), str(LOADED)]
         files[who].write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
-    subprocess.run(["docker", "cp", files["package"], f"{LAB.container('package')}:/tmp/load.ldif"], check=True)
+    subprocess.run(["docker", "cp", files["package"], f"{LAB.container('package')}:/root/load.ldif"], check=True)
     began, ended = LAB.run("package", "sh", "-c", PACKAGE_LOAD).split()
     theirs = float(ended) - float(began)
     LAB.run("secondary", "systemctl", "stop", "slapd")  # it would copy everything meanwhile
