@@ -98,12 +98,23 @@ rm -rf /var/lib/ldap /var/lib/server-for-dummies/ldif /var/lib/server-for-dummie
 mv /var/lib/ldap-kept /var/lib/ldap
 systemctl start slapd
 """
+# With the package's own indexes, then with ours, which take longer to write. Prints how long each takes.
 PACKAGE_LOAD = """set -e
+TIMEFORMAT=%R
 systemctl stop slapd
-date +%s.%N
-slapadd -q -b dc=st,dc=um -l /root/load.ldif
-date +%s.%N
+slapcat -b dc=st,dc=um >/root/first.ldif
+time slapadd -q -b dc=st,dc=um -l /root/load.ldif
+rm /var/lib/ldap/*
+slapmodify -n 0 <<EOF
+dn: olcDatabase={1}mdb,cn=config
+changetype: modify
+replace: olcDbIndex
+$0
+EOF
+slapadd -q -b dc=st,dc=um -l /root/first.ldif
+time slapadd -q -b dc=st,dc=um -l /root/load.ldif
 """
+INDEXES = "ldapsearch -Q -LLL -Y EXTERNAL -H ldapi:/// -b cn=config '(olcSuffix=o=um,c=es)' olcDbIndex | sed /^dn:/d"
 
 
 def load() -> dict[str, Any]:
@@ -114,8 +125,10 @@ def load() -> dict[str, Any]:
         argv = [sys.executable, "-c", LDIF, base.replace("ou=bench", "ou=load"), str(LOADED)]
         files[who].write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
     subprocess.run(["docker", "cp", files["package"], f"{LAB.container('package')}:/root/load.ldif"], check=True)
-    began, ended = LAB.run("package", "sh", "-c", PACKAGE_LOAD).split()
-    theirs = float(ended) - float(began)
+    indexes = LAB.run("primary", "sh", "-c", INDEXES).strip()
+    argv = ["docker", "exec", LAB.container("package"), "bash", "-c", PACKAGE_LOAD, indexes]
+    told = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
+    plain, theirs = (float(line) for line in told.splitlines() if line.replace(".", "").isdigit())
     LAB.run("secondary", "systemctl", "stop", "slapd")  # it would copy everything meanwhile
     try:
         LAB.run("primary", "sh", "-c", KEEP)
@@ -131,7 +144,11 @@ def load() -> dict[str, Any]:
         LAB.run("secondary", "systemctl", "start", "slapd")
     return {
         "entries": LOADED,
-        "seconds": {"slapadd -q": round(theirs, 1), "a run that loads them": round(ours, 1)},
+        "seconds": {
+            "slapadd -q, with the package's few indexes": round(plain, 1),
+            "slapadd -q": round(theirs, 1),
+            "a run that loads them": round(ours, 1),
+        },
         "seconds of a run without changes": {"before": round(without, 1), "with them": round(again, 1)},
         "run / slapadd -q": round(ours / theirs, 2),
         "with / without": round(again / without, 2),
