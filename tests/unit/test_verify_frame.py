@@ -167,3 +167,18 @@ def test_the_directory_runs_as_a_program_and_stays_clean(tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads(done.stdout)[0]["service"] == "nothing"
     assert not list(PROGRAM.rglob("__pycache__"))
+
+
+def test_not_too_many_probes_wait_at_a_time():
+    waiting, most = [], []
+
+    def slow():
+        waiting.append(1)
+        most.append(len(waiting))
+        time.sleep(0.15)
+        waiting.pop()
+        return "done"
+
+    results = run(*[slow] * 24, limit=5)
+    assert all(result["ok"] for result in results)
+    assert 1 < max(most) <= frame.CROWD

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 CONFIG = Path("/etc/server-for-dummies/verify.json")
 LIMIT = 15.0  # seconds a probe may take
 PATIENCE = 0.02  # seconds after which a probe that still waits lets the next one start
+CROWD, HOLD = 8, 0.25  # so many that still wait hold the next one up for so many seconds at most
 
 
 class ProbeError(Exception):
@@ -107,10 +108,16 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
     """Run the probes and return one result for each, in their order.
 
     One starts when the one before it is done, so that the times are the services' and not each other's. One that waits
-    for an answer does not hold up the rest: a full run against dead servers takes little longer than `limit`.
+    for an answer does not hold up the rest. Many that wait do, for a moment, so that a slow machine is not made even
+    slower: where all servers are dead, a run takes little longer than `limit` and HOLD for each probe.
     """
     runs = [_Run(probe) for probe in probes]
-    for each in runs:
+    for number, each in enumerate(runs):
+        until = time.monotonic() + HOLD
+        while (now := time.monotonic()) < until:
+            if sum(run.is_alive() and now < run.began + limit for run in runs[:number]) < CROWD:
+                break
+            time.sleep(0.005)
         each.start()
         each.join(PATIENCE)
     return [
