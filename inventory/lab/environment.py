@@ -3,14 +3,17 @@
 
 Labs run side by side, each under its own name (LAB_NAME), with its files in a folder of that name (below LAB_BUILD),
 and with its own pair of networks: 172.16.<LAB_NET>.0/24 is the local one, the next number is the outside. 22 is the
-book's; LAB_NET must be even. For IPv6 they are private ones (ULA, RFC 4193).
+book's; LAB_NET must be even. For IPv6 they are private ones (ULA, RFC 4193). LAB_SETTINGS is a JSON object of settings
+that count for its hosts in the place of those in group_vars, e.g. '{"identity": "directory"}'.
 """
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+HOSTS = ["primary", "secondary", "client", "internet"]
 TOP = Path(__file__).resolve().parent.parent.parent
 
 
@@ -34,5 +37,25 @@ def settings(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
+def inventory(environment: dict[str, str]) -> dict[str, Any]:
+    """Return the inventory, as a script gives it.
+
+    Raises:
+        SystemExit: when LAB_SETTINGS is no JSON object, or for what settings() raises it.
+    """
+    text = environment.get("LAB_SETTINGS") or "{}"
+    try:
+        own = json.loads(text)
+    except ValueError as cause:
+        sys.exit(f"LAB_SETTINGS is {text}, which is not JSON: {cause}")
+    if not isinstance(own, dict):
+        sys.exit(f"LAB_SETTINGS is {text}, which is not a JSON object")
+    return {
+        "all": {"vars": settings(environment)},
+        "lab": {"hosts": HOSTS},
+        "_meta": {"hostvars": dict.fromkeys(HOSTS, own)},
+    }
+
+
 if __name__ == "__main__":
-    print(json.dumps({"all": {"vars": settings(dict(os.environ))}, "_meta": {"hostvars": {}}}))
+    print(json.dumps(inventory(dict(os.environ))))

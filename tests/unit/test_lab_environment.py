@@ -1,6 +1,7 @@
 """What the environment says of a lab."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,3 +39,21 @@ def test_a_number_that_is_no_networks_is_refused(net: str) -> None:
     done = subprocess.run([SCRIPT], env={"PATH": "/usr/bin:/bin", "LAB_NET": net}, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.strip() == f"LAB_NET is {net}, which is not an even number from 0 to 254"
+
+
+def test_a_lab_has_settings_of_its_own() -> None:
+    environment = {"LAB_SETTINGS": '{"identity": "directory"}', "PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    argv = ["ansible-inventory", "-i", SCRIPT.parent, "--list"]
+    done = subprocess.run(argv, env=environment, cwd=SCRIPT.parents[2], capture_output=True, text=True, check=True)
+    hosts = json.loads(done.stdout)["_meta"]["hostvars"]
+    assert {host: found["identity"] for host, found in hosts.items()} == dict.fromkeys(
+        ["primary", "secondary", "client", "internet"], "directory"
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "identity"])
+def test_settings_that_are_no_object_are_refused(text: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "LAB_SETTINGS": text}
+    done = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"LAB_SETTINGS is {text}, which is not ")
