@@ -111,7 +111,6 @@ changes:
   returned: always
 """
 
-import io
 import os
 import re
 import shutil
@@ -124,6 +123,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.slapd import (
     NUMBER,
     Attributes,
+    config_of,
     encoded,
     entries_of,
     ldap,
@@ -403,7 +403,7 @@ def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
             server = opened(given["uri"])
             tree = search(server, "cn=config", ldap.SCOPE_SUBTREE)
         except ldap.SERVER_DOWN:
-            tree = entries_of(io.BytesIO(run(["slapcat", "-n", "0", "-F", folder]).encode(errors="surrogateescape")))
+            tree = config_of(folder)
     changes = changes_due(given, Config(dict(tree)))
     if changes and tree:
         tried(folder, changes)

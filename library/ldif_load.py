@@ -89,11 +89,10 @@ from typing import Any, NamedTuple
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.slapd import (
     Attributes,
-    entries_of,
+    config_of,
     ldap,
     opened,
     parts,
-    plain,
     record,
     recorded,
     run,
@@ -184,7 +183,7 @@ def records(text: str, attributes: set[str]) -> Iterator[Record]:
 
 def key_of(dn: str) -> str:
     """Return a name as it is compared with others."""
-    return plain(",".join(parts(dn)))
+    return ",".join(parts(dn)).lower()
 
 
 def due(found: list[Record], there: dict[str, Attributes], unique: list[str]) -> list[Record]:
@@ -240,10 +239,7 @@ def prepared(given: dict[str, Any], work: Path, entries: list[Record]) -> list[s
     (work / "entries.ldif").write_text("\n\n".join(entry.text for entry in entries) + "\n")
     shutil.copytree(given["config"], work / "before")
     shutil.copytree(given["config"], work / "config")
-    with tempfile.TemporaryFile() as file:
-        file.write(run(["slapcat", "-n", "0", "-F", str(work / "config")]).encode(errors="surrogateescape"))
-        file.seek(0)
-        tree = entries_of(file)
+    tree = config_of(given["config"])
     folders = []
     for name, suffix in (("data", given["suffix"]), ("log", given["log"])):
         (work / name).mkdir()
@@ -256,8 +252,7 @@ def prepared(given: dict[str, Any], work: Path, entries: list[Record]) -> list[s
 
 def place_of(given: dict[str, Any]) -> Path:
     """Return the folder above the database's."""
-    config = search(opened(given["uri"]), "cn=config", ldap.SCOPE_SUBTREE)
-    return Path(folder_of(config, given["suffix"])[1]).parent
+    return Path(folder_of(config_of(given["config"]), given["suffix"])[1]).parent
 
 
 def end_others(given: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What the modules for slapd share: how they speak to it, and what they write down."""
 
+import io
 import os
 import re
 import shutil
@@ -71,6 +72,11 @@ def run(argv: list[str], text: str = "") -> str:
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         raise ValueError(f"{argv[0]} refuses it: " + " | ".join(said[-4:]))
     return done.stdout
+
+
+def config_of(folder: str) -> dict[str, Attributes]:
+    """Return slapd's configuration in a folder, also when slapd is down."""
+    return entries_of(io.BytesIO(run(["slapcat", "-n", "0", "-F", folder]).encode(errors="surrogateescape")))
 
 
 def owned(folder: Path, owner: str) -> None:

@@ -51,6 +51,10 @@ def test_only_what_is_not_there_is_loaded():
     assert [entry.dn for entry in due(read(FILE), there, ["uid"])] == ["uid=two,o=um"]
 
 
+def test_names_that_only_slapd_s_configuration_takes_for_the_same_are_two():
+    assert len(due(read("dn: cn={1}a,o=um\ncn: {1}a\n"), {"cn={2}a,o=um": {}}, [])) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
