@@ -31,8 +31,8 @@ options:
     required: true
   authorities:
     description:
-      - The public keys of the authorities, V(host) and V(user), a list of each. The first one certifies, the others are
-        believed. One that is empty is yet to be made.
+      - The public keys of the authorities, V(host) and V(user), those of each by their names. The first one certifies, the
+        others are believed. One that is empty is yet to be made.
     type: dict
     required: true
   now:
@@ -62,7 +62,7 @@ EXAMPLES = r"""
     key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDqJsKzqNwvQBGYgoMKhHH4vJE+kV8kCuQ8WHQ0OXJ+9
     due: >-
       {{ {'host': key ~ '|', 'user-user1': '|'}
-         | ssh_certificates_due(['st.um'], ['user1'], {'host': [key], 'user': [key]}, now().timestamp()) }}
+         | ssh_certificates_due(['st.um'], ['user1'], {'host': {'host': key}, 'user': {'user': key}}, now().timestamp()) }}
 """
 
 RETURN = r"""
@@ -143,7 +143,7 @@ def ssh_certificates_due(
     seen: dict[str, str],
     principals: list[str],
     users: list[str],
-    authorities: dict[str, list[str]],
+    authorities: dict[str, dict[str, str]],
     now: float,
     renew_before: float = 30,
 ) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ def ssh_certificates_due(
                     f"makes what is missing: {error}"
                 ) from error
             continue
-        found = reasons(key, certificate, names, authorities[kind], now + renew_before * 86400)
+        found = reasons(key, certificate, names, list(authorities[kind].values()), now + renew_before * 86400)
         if found:
             due.append({"name": name, "kind": kind, "key": text, "principals": names, "reasons": found})
     return due

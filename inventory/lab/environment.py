@@ -27,13 +27,26 @@ def settings(environment: dict[str, str]) -> dict[str, str]:
     if number not in map(str, range(0, 256, 2)):
         sys.exit(f"LAB_NET is {number}, which is not an even number from 0 to 254")
     net = int(number)
+    folder = os.path.realpath(environment.get("LAB_BUILD") or TOP / "build") + f"/{name}"
     return {
         "lab_name": name,
-        "lab_build": os.path.realpath(environment.get("LAB_BUILD") or TOP / "build") + f"/{name}",
+        "lab_build": folder,
+        "site_secrets_dir": f"{folder}/secrets",
         "site_ipv4_prefix": f"172.16.{net}",
         "site_ipv6_prefix": f"fd53:4644:0:{net}",
         "lab_outside_ipv4_prefix": f"172.16.{net + 1}",
         "lab_outside_ipv6_prefix": f"fd53:4644:0:{net + 1}",
+    }
+
+
+def login(folder: str) -> dict[str, str]:
+    """Return how to log in: the controller has no way into the lab's network, and goes through the container engine."""
+    return {
+        "ansible_connection": "ssh",
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": f"{folder}/ssh/id_ed25519",
+        "ansible_ssh_common_args": "-o ProxyCommand='docker exec -i %h nc 127.0.0.1 22' "
+        f"-o UserKnownHostsFile={folder}/ssh/known_hosts",
     }
 
 
@@ -50,10 +63,11 @@ def inventory(environment: dict[str, str]) -> dict[str, Any]:
         sys.exit(f"LAB_SETTINGS is {text}, which is not JSON: {cause}")
     if not isinstance(own, dict):
         sys.exit(f"LAB_SETTINGS is {text}, which is not a JSON object")
+    given = settings(environment)
     return {
-        "all": {"vars": settings(environment)},
-        "lab": {"hosts": HOSTS},
-        "_meta": {"hostvars": dict.fromkeys(HOSTS, own)},
+        "all": {"vars": given},
+        "lab": {"hosts": HOSTS, "vars": login(given["lab_build"])},
+        "_meta": {"hostvars": {host: {"ansible_host": f"{given['lab_name']}-{host}", **own} for host in HOSTS}},
     }
 
 

@@ -21,6 +21,7 @@ def test_a_lab_without_an_environment_is_the_books() -> None:
     assert said({}) == {
         "lab_name": "sfd-lab",
         "lab_build": str(SCRIPT.parents[2] / "build" / "sfd-lab"),
+        "site_secrets_dir": str(SCRIPT.parents[2] / "build" / "sfd-lab" / "secrets"),
         "site_ipv4_prefix": "172.16.22",
         "site_ipv6_prefix": "fd53:4644:0:22",
         "lab_outside_ipv4_prefix": "172.16.23",

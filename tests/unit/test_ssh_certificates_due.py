@@ -32,7 +32,10 @@ def certificate(keys, authority, key, names, *options):
 
 
 def due(keys, seen, *, users=(), now=NOW, names=NAMES, hosts=("host",)):
-    known = {"host": [name and public(keys / f"{name}.pub") for name in hosts], "user": [public(keys / "user.pub")]}
+    known = {
+        "host": {str(place): name and public(keys / f"{name}.pub") for place, name in enumerate(hosts)},
+        "user": {"user": public(keys / "user.pub")},
+    }
     return ssh_certificates_due(seen, names, list(users), known, now)
 
 
