@@ -11,14 +11,12 @@ description:
     openssl-ca(1), and looks when their lists (CRL, RFC 5280 section 5) end.
   - What is revoked stays so, when its serial number is given no more. A list that lacks it, as after a run that ended
     too early, is due.
-positional: lists, revoked, now, renew_before
+positional: revoked, now, renew_before
 options:
   _input:
-    description: The text of each authority's C(index.txt), by the authorities' names.
-    type: dict
-    required: true
-  lists:
-    description: Their lists of what they revoked, in PEM, by the same names. Empty where there is none yet.
+    description:
+      - The authorities, by their names, each with the text of its C(index), and its list of what it revoked, C(crl), in PEM,
+        empty where there is none yet.
     type: dict
     required: true
   revoked:
@@ -37,6 +35,8 @@ options:
 notes:
   - "Refused: a serial number that is none, or of no certificate of these authorities."
 seealso:
+  - plugin: ca_authorities
+    plugin_type: filter
   - plugin: certificates_due
     plugin_type: filter
   - name: RFC 5280
@@ -50,7 +50,7 @@ EXAMPLES = r"""
     that: (due | first).revoke == ['0A']
   vars:
     index: "V\t300101000000Z\t\t0A\tunknown\t/CN=www3.st.um\n"
-    due: "{{ {'issuing-1-1': index} | crls_due({'issuing-1-1': ''}, ['0a'], now().timestamp()) }}"
+    due: "{{ {'issuing-1-1': {'index': index, 'crl': ''}} | crls_due(['0a'], now().timestamp()) }}"
 """
 
 RETURN = r"""
@@ -87,21 +87,21 @@ def certified(index: str) -> dict[int, tuple[str, bool]]:
 
 
 def crls_due(
-    indexes: dict[str, str], lists: dict[str, str], revoked: list[str], now: float, renew_before: float = 3
+    authorities: dict[str, dict[str, str]], revoked: list[str], now: float, renew_before: float = 3
 ) -> list[dict[str, Any]]:
     """Return the authorities that have to make a new list, with the reasons."""
     until = datetime.datetime.fromtimestamp(now, datetime.UTC) + datetime.timedelta(days=renew_before)
     wanted = {number(serial): serial for serial in revoked}
     due = []
-    for name, index in indexes.items():
-        rows = certified(index)
+    for name, authority in authorities.items():
+        rows = certified(authority["index"])
         revoke = [written for serial, (written, is_revoked) in rows.items() if serial in wanted and not is_revoked]
         wanted = {serial: given for serial, given in wanted.items() if serial not in rows}
         reasons = [f"{serial} is to be revoked" for serial in revoke]
-        if not lists[name].strip():
+        if not authority["crl"].strip():
             reasons.append("there is none")
         else:
-            crl = x509.load_pem_x509_crl(lists[name].encode())
+            crl = x509.load_pem_x509_crl(authority["crl"].encode())
             on_it = {each.serial_number for each in crl}
             reasons += [
                 f"{written} is not on it"

@@ -28,7 +28,7 @@ def crl(days, *serials):
 
 
 def due(revoked, days=7, index=INDEX, **more):
-    return crls_due({"issuing-1-1": index}, {"issuing-1-1": crl(days, 0x0B)}, revoked, NOW, **more)
+    return crls_due({"issuing-1-1": {"index": index, "crl": crl(days, 0x0B)}}, revoked, NOW, **more)
 
 
 def test_nothing_is_due_when_all_is_revoked_and_the_list_is_young():
@@ -47,20 +47,21 @@ def test_a_list_is_due_before_it_ends(days, is_due):
 
 
 def test_a_missing_list_is_due():
-    assert crls_due({"root-1": ""}, {"root-1": "\n"}, [], NOW) == [
+    assert crls_due({"root-1": {"index": "", "crl": "\n"}}, [], NOW) == [
         {"name": "root-1", "revoke": [], "reasons": ["there is none"]}
     ]
 
 
 def test_what_was_revoked_and_is_not_on_the_list_is_due():
-    assert crls_due({"issuing-1-1": INDEX}, {"issuing-1-1": crl(7)}, [], NOW) == [
+    assert crls_due({"issuing-1-1": {"index": INDEX, "crl": crl(7)}}, [], NOW) == [
         {"name": "issuing-1-1", "revoke": [], "reasons": ["0B is not on it"]}
     ]
 
 
 def test_each_authority_revokes_its_own():
     indexes = {"issuing-1-1": INDEX, "issuing-1-2": INDEX.replace("0A", "0C").replace("0B", "0D")}
-    found = crls_due(indexes, dict.fromkeys(indexes, crl(7, 0x0B, 0x0D)), ["0C"], NOW)
+    both = crl(7, 0x0B, 0x0D)
+    found = crls_due({name: {"index": index, "crl": both} for name, index in indexes.items()}, ["0C"], NOW)
     assert [(each["name"], each["revoke"]) for each in found] == [("issuing-1-2", ["0C"])]
 
 
