@@ -23,11 +23,16 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all that is wrong with the first role that has something wrong."""
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec({"roles": {"type": "list", "elements": "str", "required": True}})
+        names = {"type": "list", "elements": "str"}
+        _, arguments = self.validate_argument_spec({"roles": {"required": True, **names}, "tell": {"default": [], **names}})
+        variables = dict(task_vars or {})
         for role in arguments["roles"]:
-            if errors := self._errors(role, task_vars or {}):
+            if errors := self._errors(role, variables):
                 result.update(failed=True, msg=f"Edit the settings of {role}: " + "; ".join(errors))
-                break
+                return result
+        # What has been worked out for the checks, so that it need not be again.
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        result["told"] = {name: templar.template(variables[name]) for name in arguments["tell"]}
         return result
 
     def _load(self, role: str, part: str) -> dict[str, Any]:
@@ -55,6 +60,8 @@ class ActionModule(ActionBase):
             try:
                 # Each value is worked out once, not again for every other that is made of it, or check of it.
                 given[name] = variables[name] = templar.template(variables[name])
+                if name in task_vars:
+                    task_vars[name] = given[name]
             except AnsibleError as error:  # perhaps because of another variable, which is wrong by itself
                 failed[name] = words_of(error)
         untold = {name: {**options[name], "required": False} for name in failed}

@@ -17,7 +17,7 @@ HOSTS = ["primary", "secondary", "client", "internet"]
 TOP = Path(__file__).resolve().parent.parent.parent
 
 
-def settings(environment: dict[str, str]) -> dict[str, str]:
+def settings(environment: dict[str, str]) -> dict[str, Any]:
     """Return the variables of all hosts.
 
     Raises:
@@ -27,15 +27,29 @@ def settings(environment: dict[str, str]) -> dict[str, str]:
     if number not in map(str, range(0, 256, 2)):
         sys.exit(f"LAB_NET is {number}, which is not an even number from 0 to 254")
     net = int(number)
+    outside = {"lab_outside_ipv4_prefix": f"172.16.{net + 1}", "lab_outside_ipv6_prefix": f"fd53:4644:0:{net + 1}"}
     folder = os.path.realpath(environment.get("LAB_BUILD") or TOP / "build") + f"/{name}"
     return {
         "lab_name": name,
         "lab_build": folder,
-        "site_secrets_dir": f"{folder}/secrets",
         "site_ipv4_prefix": f"172.16.{net}",
         "site_ipv6_prefix": f"fd53:4644:0:{net}",
-        "lab_outside_ipv4_prefix": f"172.16.{net + 1}",
-        "lab_outside_ipv6_prefix": f"fd53:4644:0:{net + 1}",
+        **outside,
+        **world(*outside.values()),
+    }
+
+
+def world(ipv4_prefix: str, ipv6_prefix: str) -> dict[str, Any]:
+    """Return who stands for the Internet's servers: all of them are `internet`, at an address for each."""
+
+    def addresses(host: int) -> list[str]:
+        return [f"{ipv4_prefix}.{host}", f"{ipv6_prefix}::{host}"]
+
+    return {
+        "lab_root_servers": [{"name": "a.root.", "addresses": addresses(11)}],
+        "lab_top_servers": [{"name": "a.top.", "addresses": addresses(12)}],  # those of the top-level domains
+        "lab_world_servers": [{"name": "ns.example.org.", "addresses": addresses(10)}],  # everybody else's
+        "lab_forwarders": addresses(10),  # our provider's resolvers
     }
 
 
@@ -47,6 +61,19 @@ def login(folder: str) -> dict[str, str]:
         "ansible_ssh_private_key_file": f"{folder}/ssh/id_ed25519",
         "ansible_ssh_common_args": "-o ProxyCommand='docker exec -i %h nc 127.0.0.1 22' "
         f"-o UserKnownHostsFile={folder}/ssh/known_hosts",
+    }
+
+
+def folders(folder: str) -> dict[str, str]:
+    """Return where the controller keeps what belongs to the lab."""
+    return {
+        "site_secrets_dir": f"{folder}/secrets",
+        "openssl_ca_dir": f"{folder}/ca",
+        "openssh_ca_dir": f"{folder}/ssh-ca",
+        "site_ssh_keys_dir": f"{folder}/ssh-keys",
+        "site_ds_dir": f"{folder}/ds",
+        "site_dkim_dir": f"{folder}/dkim",
+        "bind9_backup_dir": f"{folder}/backup",
     }
 
 
@@ -67,7 +94,12 @@ def inventory(environment: dict[str, str]) -> dict[str, Any]:
     return {
         "all": {"vars": given},
         "lab": {"hosts": HOSTS, "vars": login(given["lab_build"])},
-        "_meta": {"hostvars": {host: {"ansible_host": f"{given['lab_name']}-{host}", **own} for host in HOSTS}},
+        # What is said of a host counts more than what the files in group_vars say of all.
+        "_meta": {
+            "hostvars": {
+                host: {"ansible_host": f"{given['lab_name']}-{host}"} | folders(given["lab_build"]) | own for host in HOSTS
+            }
+        },
     }
 
 

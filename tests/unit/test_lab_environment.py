@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "inventory" / "lab" / "environment.py"
 
 
-def said(environment: dict[str, str]) -> dict[str, str]:
+def said(environment: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         [SCRIPT], env={"PATH": "/usr/bin:/bin"} | environment, capture_output=True, text=True, check=True
     )
@@ -18,10 +19,14 @@ def said(environment: dict[str, str]) -> dict[str, str]:
 
 
 def test_a_lab_without_an_environment_is_the_books() -> None:
-    assert said({}) == {
+    found = said({})
+    assert found.pop("lab_root_servers") == [{"name": "a.root.", "addresses": ["172.16.23.11", "fd53:4644:0:23::11"]}]
+    assert found.pop("lab_top_servers") == [{"name": "a.top.", "addresses": ["172.16.23.12", "fd53:4644:0:23::12"]}]
+    (somebody,) = found.pop("lab_world_servers")
+    assert somebody["addresses"] == found.pop("lab_forwarders") == ["172.16.23.10", "fd53:4644:0:23::10"]
+    assert found == {
         "lab_name": "sfd-lab",
         "lab_build": str(SCRIPT.parents[2] / "build" / "sfd-lab"),
-        "site_secrets_dir": str(SCRIPT.parents[2] / "build" / "sfd-lab" / "secrets"),
         "site_ipv4_prefix": "172.16.22",
         "site_ipv6_prefix": "fd53:4644:0:22",
         "lab_outside_ipv4_prefix": "172.16.23",
