@@ -7,8 +7,8 @@ name: ca_authorities
 short_description: Read what the controller has of the certificate authorities
 version_added: "0.1.0"
 description:
-  - Each authority has a folder with its certificate and the records of openssl-ca(1). V(root-N) is the root of the number
-    N, V(issuing-N-M) the issuing authority of the number M below it.
+  - Each authority has a folder with its certificate and the records of openssl-ca(1). V(root-N) is the root of the
+    number N, V(issuing-N-M) the issuing authority of the number M below it.
   - One without a certificate is yet to be made. What an earlier issuing authority has certified may be in use still.
 positional: issuing, folder
 options:
@@ -45,7 +45,8 @@ RETURN = r"""
 _value:
   description:
     - The authorities that there are, the roots first, by their names, each with its C(kind), V(root) or V(issuing), its
-      C(certificate) and its list of revoked certificates C(crl), in PEM, and its C(index). A list is empty until there is one.
+      C(certificate) and its list of revoked certificates C(crl), in PEM, and its C(index). A list is empty until there
+      is one.
   type: dict
 """
 

@@ -15,8 +15,8 @@ positional: revoked, now, renew_before
 options:
   _input:
     description:
-      - The authorities, by their names, each with the text of its C(index), and its list of what it revoked, C(crl), in PEM,
-        empty where there is none yet.
+      - The authorities, by their names, each with the text of its C(index), and its list of what it revoked, C(crl), in
+        PEM, empty where there is none yet.
     type: dict
     required: true
   revoked:

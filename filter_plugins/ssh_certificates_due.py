@@ -31,8 +31,8 @@ options:
     required: true
   authorities:
     description:
-      - The public keys of the authorities, V(host) and V(user), those of each by their names. The first one certifies, the
-        others are believed. One that is empty is yet to be made.
+      - The public keys of the authorities, V(host) and V(user), those of each by their names. The first one certifies,
+        the others are believed. One that is empty is yet to be made.
     type: dict
     required: true
   now:
@@ -62,7 +62,8 @@ EXAMPLES = r"""
     key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDqJsKzqNwvQBGYgoMKhHH4vJE+kV8kCuQ8WHQ0OXJ+9
     due: >-
       {{ {'host': key ~ '|', 'user-user1': '|'}
-         | ssh_certificates_due(['st.um'], ['user1'], {'host': {'host': key}, 'user': {'user': key}}, now().timestamp()) }}
+         | ssh_certificates_due(['st.um'], ['user1'], {'host': {'host': key}, 'user': {'user': key}},
+                                now().timestamp()) }}
 """
 
 RETURN = r"""

@@ -97,7 +97,8 @@ def inventory(environment: dict[str, str]) -> dict[str, Any]:
         # What is said of a host counts more than what the files in group_vars say of all.
         "_meta": {
             "hostvars": {
-                host: {"ansible_host": f"{given['lab_name']}-{host}"} | folders(given["lab_build"]) | own for host in HOSTS
+                host: {"ansible_host": f"{given['lab_name']}-{host}"} | folders(given["lab_build"]) | own
+                for host in HOSTS
             }
         },
     }

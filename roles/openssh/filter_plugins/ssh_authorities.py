@@ -7,8 +7,9 @@ name: ssh_authorities
 short_description: Read the public keys of the authorities for SSH
 version_added: "0.1.0"
 description:
-  - The authorities are on the controller, a pair for each number, one for hosts, one for users. The first pair was there
-    before there were numbers, and its files have none, C(host.pub) and C(user.pub); those of the next are C(host-2.pub).
+  - The authorities are on the controller, a pair for each number, one for hosts, one for users. The first pair was
+    there before there were numbers, and its files have none, C(host.pub) and C(user.pub); the next are C(host-2.pub)
+    and C(user-2.pub).
 positional: folder
 options:
   _input:
@@ -28,12 +29,13 @@ seealso:
 EXAMPLES = r"""
 - name: What is yet to be made has no key
   ansible.builtin.assert:
-    that: "[1, 2] | ssh_authorities('/nowhere') == {'host': {'host': '', 'host-2': ''}, 'user': {'user': '', 'user-2': ''}}"
+    that: "[2] | ssh_authorities('/nowhere') == {'host': {'host-2': ''}, 'user': {'user-2': ''}}"
 """
 
 RETURN = r"""
 _value:
-  description: The public keys, by V(host) and V(user), and by the names of their files. One that is yet to be made is empty.
+  description:
+    - The public keys, by V(host) and V(user), and by the names of their files. One that is yet to be made is empty.
   type: dict
 """
 
