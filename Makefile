@@ -73,7 +73,7 @@ lint: environment ## check style and syntax
 
 .PHONY: unit
 unit: environment ## run the unit tests
-	$(phase) "Unit tests" pytest --quiet --numprocesses auto --dist loadgroup
+	$(phase) "Unit tests" pytest --quiet --numprocesses auto --dist loadfile
 
 .PHONY: molecule
 molecule: engine ## run the Molecule scenarios

@@ -23,8 +23,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all that is wrong with the first role that has something wrong."""
         result = super().run(tmp, task_vars)
-        names = {"type": "list", "elements": "str", "default": []}
-        _, arguments = self.validate_argument_spec({"roles": names, "tell": names})
+        names = {"type": "list", "elements": "str"}
+        specs = {"roles": {"required": True, **names}, "tell": {"default": [], **names}}
+        _, arguments = self.validate_argument_spec(specs)
         variables = dict(task_vars or {})
         for role in arguments["roles"]:
             if errors := self._errors(role, variables):

@@ -147,8 +147,13 @@ CASES = {
         GOOD | {"demo_key": "{{ the_secret }}"},
         ["Edit demo_key: '********' is not valid as address"],
     ),
+    "what is told": (
+        {"roles": ["demo"], "tell": ["demo_name", "of_it"]},
+        GOOD | {"of_it": "{{ demo_name ~ 'y' }}"},
+        [],
+    ),
     "roles not given": (None, {}, ["missing required arguments: roles"]),
-    "another argument": ({"role": "demo", "roles": []}, {}, ["role. Supported parameters include: roles"]),
+    "another argument": ({"role": "demo", "roles": []}, {}, ["role. Supported parameters include: roles, tell"]),
 }
 
 
@@ -192,6 +197,10 @@ def run(tmp_path_factory):
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output, dict(zip(CASES, json.loads((folder / "results.json").read_text()), strict=True))
+
+
+def test_tells_what_it_has_worked_out(run):
+    assert run[1]["what is told"]["told"] == {"demo_name": "x", "of_it": "xy"}
 
 
 @pytest.mark.parametrize("case", CASES)

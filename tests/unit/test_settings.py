@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 TOP = Path(__file__).resolve().parents[2]
+FIRST = "playbooks/prepare.yml"  # of site.yml
 
 SECRET = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="  # noqa: S105 (it guards nothing)
 
@@ -304,14 +306,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.C
     }
 
     def run(settings: dict[str, Any]) -> subprocess.CompletedProcess:
-        argv = ["ansible-playbook", "-i", "inventory/lab", "site.yml", "-l", "primary", "-e", json.dumps(settings)]
+        argv = ["ansible-playbook", "-i", "inventory/lab", FIRST, "-l", "primary", "-e", json.dumps(settings)]
         return subprocess.run(argv, cwd=TOP, env=env, text=True, capture_output=True, check=False)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return dict(zip(WRONG, threads.map(run, (settings for settings, _ in WRONG.values())), strict=True))
 
 
-@pytest.mark.xdist_group("settings")  # the runs are made once, not by each of pytest's processes
 @pytest.mark.parametrize("kind", WRONG)
 def test_wrong_settings(outcomes: dict[str, subprocess.CompletedProcess], kind: str) -> None:
     outcome, words = outcomes[kind], WRONG[kind][1]
@@ -320,6 +321,11 @@ def test_wrong_settings(outcomes: dict[str, subprocess.CompletedProcess], kind: 
     assert words in output
     assert "Install the packages" not in output
     assert "UNREACHABLE" not in output
+
+
+def test_everything_begins_with_the_checks() -> None:
+    playbooks = yaml.safe_load((TOP / "site.yml").read_text())
+    assert playbooks[0]["import_playbook"] == FIRST
 
 
 def test_group_vars_are_the_same_for_a_play_as_for_the_inventory() -> None:
