@@ -3,11 +3,12 @@
 Time is not waited for, and no clock is set: certificates are issued for as many days as are left of them.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab import Lab, changed
+from lab import Lab, changed, wait_until
 
 RENEW = "playbooks/renew.yml"
 SERVERS = {"primary": 135, "secondary": 137}
@@ -137,3 +138,15 @@ def test_another_root_takes_over_and_each_certificate_is_believed_meanwhile(lab:
         seen = fields(lab, "-issuer")  # each believed by the client
         assert all(issuers[host] in issuer for host, issuer in seen.items()), (roots, seen)
     assert "-root-1.crt" in lab.run("client", "ls", "/usr/local/share/ca-certificates")
+
+
+def test_with_another_authority_at_once_the_directory_is_copied_still(lab: Lab, tmp_path: Path) -> None:
+    entry = "cn=another authority,o=um,c=es"
+    lab.playbook(RENEW, settings={"openssl_ca_dir": str(tmp_path / "ca")})
+    add = f"printf 'dn: {entry}\\nobjectClass: device\\n' | ldapadd -Q -Y EXTERNAL -H ldapi:///"
+    lab.run("primary", "sh", "-c", add)
+    try:
+        search = ["ldapsearch", "-x", "-LLL", "-ZZ", "-H", "ldap://ns2.st.um", "-b", entry, "-s", "base", "1.1"]
+        wait_until(lambda: entry in lab.run("client", *search, check=False))
+    finally:
+        lab.run("primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", entry)

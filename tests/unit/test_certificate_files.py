@@ -13,16 +13,13 @@ def pem(text):
 def test_makes_a_file_for_each_certificate_and_each_root():
     certificates = [{"name": "www3", "reload": ["apachectl", "graceful"]}, {"name": "dns", "group": "bind"}]
     texts = {"www3": f"{pem('A')}\n{pem('B')}", "dns": f"{pem('C')}\n", "old": pem("D")}
-    www3, dns, root = certificate_files(certificates, texts, "I\nR\n", {"st.um-root-1": "R"})
+    root, www3, dns = certificate_files(certificates, texts, "I\nR\n", {"st.um-root-1": "R"}, ["rc", "reload"])
     assert (www3["path"], www3["content"]) == ("/etc/ssl/site/www3.pem", f"{pem('A')}\nI\nR\n")
     assert www3["reload"][-3:] == ["sh", "apachectl", "graceful"]
     assert (dns["path"], dns["content"]) == ("/etc/ssl/site/dns.pem", f"{pem('C')}\nI\nR\n")
     assert dns["reload"][-1] == "true"
-    assert root == {
-        "path": "/usr/local/share/ca-certificates/st.um-root-1.crt",
-        "content": "R\n",
-        "reload": ["update-ca-certificates"],
-    }
+    assert (root["path"], root["content"]) == ("/usr/local/share/ca-certificates/st.um-root-1.crt", "R\n")
+    assert root["reload"] == ["sh", "-ec", 'update-ca-certificates; exec "$@"', "sh", "rc", "reload"]
 
 
 @pytest.fixture

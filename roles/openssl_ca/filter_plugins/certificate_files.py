@@ -7,12 +7,14 @@ name: certificate_files
 short_description: Make the files of certificates, for the module service_config
 version_added: "0.1.0"
 description:
-  - Gives a file for each certificate, which reloads who uses it, and one for each root authority that a host trusts.
+  - Gives a file for each root authority that a host trusts, and one for each certificate, which reloads who uses it.
+  - The roots come first. Who is reloaded for a certificate, and asks a server that has just got one of a new root,
+    finds that root in the system's store.
   - A certificate is followed by those of its authorities, up to the root, so that it can be checked by who knows
     nothing but the digest of the root's key (RFC 7671 section 5.2.2).
   - The key of a certificate follows it. If the one in use is another, but the one made last or used before it is the
     right one, these two change places before the certificate's users are told, and back if the change is undone.
-positional: texts, authorities, roots
+positional: texts, authorities, roots, roots_reload
 options:
   _input:
     description: The certificates that are wanted.
@@ -40,6 +42,11 @@ options:
     description: The certificates of the root authorities, by their names.
     type: dict
     required: true
+  roots_reload:
+    description: The command for those who have read the system's store of roots, as a list. By default nobody is told.
+    type: list
+    elements: str
+    default: []
 notes:
   - "Refused: a certificate without a text."
 seealso:
@@ -70,14 +77,14 @@ _value:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.plugins.loader import filter_loader
 
 PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-TRUST = ["update-ca-certificates"]
+TRUST = "update-ca-certificates"
 FOLLOW = """
 key={key}
 wanted=$(openssl x509 -noout -pubkey -in {certificate})
@@ -94,11 +101,19 @@ done
 
 
 def certificate_files(
-    certificates: list[dict[str, Any]], texts: dict[str, str], authorities: str, roots: dict[str, str]
+    certificates: list[dict[str, Any]],
+    texts: dict[str, str],
+    authorities: str,
+    roots: dict[str, str],
+    roots_reload: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return the files of the certificates and of the roots."""
+    """Return the files of the roots and of the certificates."""
     cert_path = filter_loader.get("cert_path").j2_function
-    files = []
+    reload = ["sh", "-ec", f'{TRUST}; exec "$@"', "sh", *(roots_reload or ["true"])]
+    files = [
+        {"path": cert_path(name, "root"), "content": f"{text.strip()}\n", "reload": reload}
+        for name, text in roots.items()
+    ]
     for certificate in certificates:
         text = PEM.search(texts.get(certificate["name"]) or "")
         if not text:
@@ -106,8 +121,6 @@ def certificate_files(
         paths = {kind: cert_path(certificate["name"], kind) for kind in ("certificate", "key")}
         reload = ["sh", "-ec", FOLLOW.format(**paths), "sh", *(certificate.get("reload") or ["true"])]
         files.append({"path": paths["certificate"], "content": f"{text[0]}\n{authorities.strip()}\n", "reload": reload})
-    for name, text in roots.items():
-        files.append({"path": cert_path(name, "root"), "content": f"{text.strip()}\n", "reload": TRUST})
     return files
 
 
