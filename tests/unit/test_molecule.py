@@ -16,7 +16,7 @@ def test_every_scenario_has_tests_to_run() -> None:
         assert config["verifier"] == {
             "name": "testinfra",
             "directory": "../../tests/hosts",
-            "options": {"m": "not slow", "durations": 25},
+            "options": {"m": "not slow", "durations": "25"},
         }
 
 
