@@ -12,6 +12,8 @@ LAB_NAME ?= sfd-lab
 export LAB_NAME
 # Runs one phase of a target, and says how long it took.
 phase = @lab/phase
+# Molecule's tests keep what failed, so that it is read at the end of the output, not 1,000 lines before.
+or-what-failed = || { test ! -e build/failed.txt || cat build/failed.txt; exit 1; }
 # `make lab` and `make test` may run side by side: with flock, one at a time sets up what both need.
 
 .PHONY: help
@@ -77,8 +79,9 @@ unit: environment ## run the unit tests
 
 .PHONY: molecule
 molecule: engine ## run the Molecule scenarios
-	$(phase) "Molecule: default" molecule test --scenario-name default
-	$(phase) "Molecule: swapped releases" molecule test --scenario-name swapped
+	@rm -f build/failed.txt
+	$(phase) "Molecule: default" molecule test --scenario-name default $(or-what-failed)
+	$(phase) "Molecule: swapped releases" molecule test --scenario-name swapped $(or-what-failed)
 
 .PHONY: test
 test: lint unit molecule ## everything that CI runs

@@ -222,7 +222,10 @@ def listeners(server: NameServer, others: Iterable[tuple[str, str]]) -> list[soc
 
     class Stream(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            wire = self.rfile.read(struct.unpack("!H", self.rfile.read(2))[0])
+            length = self.rfile.read(2)
+            if not length:  # the client went without a question
+                return
+            wire = self.rfile.read(struct.unpack("!H", length)[0])
             if reply := server.respond(wire, self.server.label):
                 self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
