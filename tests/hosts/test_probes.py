@@ -646,9 +646,7 @@ BROKEN |= {
         "client",
         ["a letter, filed by a rule"],
     ),
-    "another quota": Break(
-        "primary", edit(DOVECOT, "s/(quota.*)1G/\\12G/", DOVECOT_RELOAD), "internet", ["quota shown"]
-    ),
+    "another quota": Break("primary", edit(DOVECOT, "s/(quota.*)1G/\\12G/", DOVECOT_RELOAD), "client", ["quota shown"]),
     "no word of the quota": Break(
         "primary", edit(DOVECOT, "s/imap_quota( = yes)?$/acl\\1/", DOVECOT_RELOAD), "client", ["quota shown"]
     ),

@@ -47,7 +47,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def run(*journeys: Any, **options: Any) -> list[dict[str, Any]]:
-    named = [(f"{number} {journey.__name__}", journey) for number, journey in enumerate(journeys)]
+    named = [(f"{number} {getattr(journey, '__name__', '')}", journey) for number, journey in enumerate(journeys)]
     return frame.run([frame.Probe("fake", *each) for each in named], "client", **options)
 
 
@@ -73,6 +73,29 @@ def test_time_is_limited_and_a_slow_probe_holds_up_no_other() -> None:
     assert [result["ok"] for result in results] == [False] * 20 + [True]
     assert results[0]["detail"] == "not done within 0.5 s"
     assert results[0]["ms"] == 500
+
+
+def test_who_would_be_disturbed_is_waited_for() -> None:
+    seen: list[str] = []
+
+    def slow() -> str:
+        seen.append("begin")
+        time.sleep(0.1)
+        seen.append("end")
+        return "a little later"
+
+    run(frame.Alone(slow), frame.Alone(slow))
+    assert seen == ["begin", "end"] * 2
+    seen.clear()
+    run(slow, slow)
+    assert seen == ["begin", "begin", "end", "end"]
+
+
+def test_where_a_service_hangs_none_is_waited_for_but_the_first() -> None:
+    began = time.monotonic()
+    results = run(*[frame.Alone(hanging) for _ in range(6)], limit=0.5)
+    assert time.monotonic() - began < 1.9
+    assert not any(result["ok"] for result in results)
 
 
 def test_done_but_too_late_is_not_done() -> None:

@@ -56,6 +56,19 @@ def test_without_users_nobody_writes_letters() -> None:
     assert "ipv4 25: nobody told who there is" in names(users=[])
 
 
+def test_nobody_gets_letters_from_both_sides_at_once() -> None:
+    def readers(role: str) -> set[str]:
+        probes = dict(mail.probes(SETTINGS | {"role": role}))
+        assert ("quota shown" in probes) == (role == "inside")
+        # Each program takes the server's address, the writer and the reader.
+        programs = ("a letter, read by IMAP", "a letter, read by POP3", "a letter, told of at once")
+        return {probes[name].args[2]["name"] for name in programs} | {
+            probes["folders, made and filled"].args[1]["name"]
+        }
+
+    assert [readers("inside"), readers("outside")] == [{"user2"}, {"user1"}]
+
+
 def test_what_is_not_published_is_not_looked_for() -> None:
     published = {"policy for others' mail servers", "reports about TLS: the address"}
     published |= {f"ipv{version} 25: believed by its TLSA record" for version in (4, 6)}

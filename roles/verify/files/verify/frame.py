@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ def demand(condition: object, message: str) -> None:
     """Raise ProbeError with the message unless the condition holds."""
     if not condition:
         raise ProbeError(message)
+
+
+class Alone(partial):
+    """A journey that those after it would disturb, as they use the same thing: the next one waits until it is over."""
 
 
 class Probe(NamedTuple):
@@ -109,9 +114,10 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
 
     One starts when the one before it is done, so that the times are the services' and not each other's. One that waits
     for an answer does not hold up the rest. Many that wait do, for a moment, so that a slow machine is not made even
-    slower: where all servers are dead, a run takes little longer than `limit` and HOLD for each probe.
+    slower: where all servers are dead, a run takes little longer than `limit` and HOLD for each probe. What would be
+    disturbed is waited for, until one such probe's time is up: then nothing has to be kept from anything any more.
     """
-    runs = [_Run(probe) for probe in probes]
+    runs, in_turn = [_Run(probe) for probe in probes], True
     for number, each in enumerate(runs):
         until = time.monotonic() + HOLD
         while (now := time.monotonic()) < until:
@@ -119,7 +125,9 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
                 break
             time.sleep(0.005)
         each.start()
-        each.join(PATIENCE)
+        undisturbed = in_turn and isinstance(each.probe.journey, Alone)
+        each.join(limit if undisturbed else PATIENCE)
+        in_turn = in_turn and not (undisturbed and each.is_alive())
     return [
         {
             "service": each.probe.service,

@@ -8,7 +8,7 @@ import smtplib
 import time
 from functools import partial
 
-from frame import ProbeError, demand
+from frame import Alone, ProbeError, demand
 
 from probes.mail_base import (
     ARRIVAL,
@@ -54,16 +54,20 @@ def of_address(where: str, address: str, plaintext: list[User]) -> Pairs:
 
 
 def of_users(addresses: list[str], users: list[User], domain: str, room: str, inside: bool) -> Pairs:
-    """Yield what people do with their mailboxes."""
+    """Yield what people do with their mailboxes, one after the other.
+
+    Dovecot opens all folders to count a quota, also for a letter that arrives, and makes again what vanishes or is not
+    complete meanwhile: a CREATE is told that the folder exists, and a count fails.
+    """
     address, writer, reader = addresses[0], users[0], users[-1]
-    yield "a letter, read by IMAP", partial(by_imap, address, writer, reader, domain)
-    yield "a letter, read by POP3", partial(by_pop3, address, writer, reader, domain)
-    yield "a letter, told of at once", partial(by_idle, address, writer, reader, domain)
-    if inside:  # who has one script at a time
-        yield "a letter, filed by a rule", partial(by_rule, address, writer, reader, domain)
-    yield "folders, made and filled", partial(own_folders, address, reader)
-    yield "folders for special uses", partial(special_folders, address, reader)
-    yield "quota shown", partial(quota, address, reader, room)
+    yield "a letter, read by IMAP", Alone(by_imap, address, writer, reader, domain)
+    yield "a letter, read by POP3", Alone(by_pop3, address, writer, reader, domain)
+    yield "a letter, told of at once", Alone(by_idle, address, writer, reader, domain)
+    if inside:  # who has one script at a time, and whose quota it is
+        yield "a letter, filed by a rule", Alone(by_rule, address, writer, reader, domain)
+        yield "quota shown", Alone(quota, address, reader, room)
+    yield "folders, made and filled", Alone(own_folders, address, reader)
+    yield "folders for special uses", Alone(special_folders, address, reader)
     # Dovecot makes whoever has given a wrong password wait with the next one, too: so not at the address of the others.
     for port in (587, 993, 995, 4190):
         yield f"{port}: a wrong password refused", partial(wrong_password, addresses[-1], port, writer)
