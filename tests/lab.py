@@ -37,6 +37,10 @@ class Lab:
         """Return the name of a host's container."""
         return f"{self.name}-{host}"
 
+    def release(self, host: str) -> str:
+        """Return the release of a host's Debian, such as 13."""
+        return self.run(host, "sh", "-c", ". /etc/os-release; echo $VERSION_ID").strip()
+
     def secrets(self) -> Path:
         """Return the folder of the lab's secrets."""
         return Path(self.env["LAB_BUILD"]) / self.name / "secrets"

@@ -4,7 +4,8 @@
 Labs run side by side, each under its own name (LAB_NAME), with its files in a folder of that name (below LAB_BUILD),
 and with its own pair of networks: 172.16.<LAB_NET>.0/24 is the local one, the next number is the outside. 22 is the
 book's; LAB_NET must be even. For IPv6 they are private ones (ULA, RFC 4193). LAB_SETTINGS is a JSON object of settings
-that count for its hosts in the place of those in group_vars, e.g. '{"identity": "directory"}'.
+that count for its hosts in the place of those in group_vars, e.g. '{"identity": "directory"}'. With LAB_SWAPPED=true
+the hosts of the site change their release of Debian for the other one.
 """
 
 import json
@@ -13,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HOSTS = ["primary", "secondary", "client", "internet"]
+RELEASES = {"primary": "13", "secondary": "12", "client": "13", "internet": "13"}  # of Debian
+OTHER = {"12": "13", "13": "12"}
 TOP = Path(__file__).resolve().parent.parent.parent
 
 
@@ -77,11 +79,23 @@ def folders(folder: str) -> dict[str, str]:
     }
 
 
+def releases(environment: dict[str, str]) -> dict[str, str]:
+    """Return the hosts' releases of Debian; the world stays as it is.
+
+    Raises:
+        SystemExit: when LAB_SWAPPED is neither true nor false.
+    """
+    swapped = environment.get("LAB_SWAPPED") or "false"
+    if swapped not in ("true", "false"):
+        sys.exit(f"LAB_SWAPPED is {swapped}, which is neither true nor false")
+    return RELEASES | {host: OTHER[RELEASES[host]] for host in RELEASES if swapped == "true" and host != "internet"}
+
+
 def inventory(environment: dict[str, str]) -> dict[str, Any]:
     """Return the inventory, as a script gives it.
 
     Raises:
-        SystemExit: when LAB_SETTINGS is no JSON object, or for what settings() raises it.
+        SystemExit: when LAB_SETTINGS is no JSON object, or for what settings() and releases() raise it.
     """
     text = environment.get("LAB_SETTINGS") or "{}"
     try:
@@ -93,12 +107,14 @@ def inventory(environment: dict[str, str]) -> dict[str, Any]:
     given = settings(environment)
     return {
         "all": {"vars": given},
-        "lab": {"hosts": HOSTS, "vars": login(given["lab_build"])},
+        "lab": {"hosts": [*RELEASES], "vars": login(given["lab_build"])},
         # What is said of a host counts more than what the files in group_vars say of all.
         "_meta": {
             "hostvars": {
-                host: {"ansible_host": f"{given['lab_name']}-{host}"} | folders(given["lab_build"]) | own
-                for host in HOSTS
+                host: {"ansible_host": f"{given['lab_name']}-{host}", "lab_release": release}
+                | folders(given["lab_build"])
+                | own
+                for host, release in releases(environment).items()
             }
         },
     }

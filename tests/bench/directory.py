@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 
 from lab import TOP, Lab
 from peers import PEER, compared
@@ -169,8 +168,7 @@ def figures_of(seen: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, write build/bench-directory.json, and fail where ours does less than its share."""
-    inventory = yaml.safe_load((TOP / "inventory/lab/hosts.yml").read_text())
-    release = inventory["all"]["children"]["primary_servers"]["hosts"]["primary"]["lab_release"]
+    release = LAB.release("primary")
     figures: dict[str, Any] = {"what": "medians of so many rounds", "rounds": ROUNDS, "entries": ENTRIES}
     figures |= {"release": release, "searches": SEARCHES}
     seen: dict[str, list[tuple[float, float]]] = {who: [] for who in HOSTS}

@@ -1,5 +1,7 @@
 """What the services make of their configuration, by their own words."""
 
+import os
+
 import pytest
 import testinfra
 
@@ -9,6 +11,12 @@ from lab import Lab
 @pytest.fixture(params=["primary", "secondary"])
 def host(request: pytest.FixtureRequest, lab: Lab) -> testinfra.host.Host:
     return testinfra.get_host(f"docker://{lab.container(request.param)}")
+
+
+def test_the_hosts_have_the_releases_that_the_scenario_says(lab: Lab) -> None:
+    swapped = os.environ.get("LAB_SWAPPED") == "true"
+    found = [lab.release(host) for host in ("primary", "secondary", "client")]
+    assert found == (["12", "13", "12"] if swapped else ["13", "12", "13"])
 
 
 def test_named_runs_and_starts_at_boot(host: testinfra.host.Host) -> None:

@@ -63,3 +63,16 @@ def test_settings_that_are_no_object_are_refused(text: str) -> None:
     done = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith(f"LAB_SETTINGS is {text}, which is not ")
+
+
+@pytest.mark.parametrize(
+    ("swapped", "found"), [("", "13 12 13 13"), ("false", "13 12 13 13"), ("true", "12 13 12 13"), ("yes", "")]
+)
+def test_the_releases_are_swapped(swapped: str, found: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "LAB_SWAPPED": swapped}
+    done = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True)
+    if found:
+        hosts = json.loads(done.stdout)["_meta"]["hostvars"]
+        assert [hosts[host]["lab_release"] for host in ("primary", "secondary", "client", "internet")] == found.split()
+    else:
+        assert (done.returncode, done.stderr) == (1, "LAB_SWAPPED is yes, which is neither true nor false\n")
