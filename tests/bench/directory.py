@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-
 from lab import TOP, Lab
 from peers import PEER, compared
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 from lab import TOP, Lab
 from peers import PEER, compared
 
