@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -17,7 +16,7 @@ from frame import ProbeError, demand
 from probes.dns_base import TCP_TIMEOUT, Endpoint, Network, Pairs, expect, make_query, plain, records_in, same
 from probes.tls import of_version
 
-TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+TYPE = "application/dns-message"
 STRANGER = "does-not-exist.invalid"
 TOO_OLD = ssl.TLSVersion.TLSv1_1
 Ask = Callable[[dns.message.Message, str], dns.message.Message]
@@ -49,18 +48,25 @@ def over_tls(to: Endpoint, query: dns.message.Message, name: str) -> dns.message
 
 
 def over_https(to: Endpoint, query: dns.message.Message, name: str) -> dns.message.Message:
-    """Ask over HTTPS a server that goes by a name."""
+    """Ask over HTTPS a server that goes by a name; older releases of dnspython cannot be told its address."""
     import httpx  # slow to load, and used here only
 
-    url = f"https://{name}:{to.port}/dns-query"
-    with warnings.catch_warnings(), to.reaching("HTTPS"):
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of a path for what is trusted; an older httpx takes that only
+    address = f"[{to.address}]" if ":" in to.address else to.address
+    with to.reaching("HTTPS"):
         try:
-            return dns.query.https(query, url, TCP_TIMEOUT, bootstrap_address=to.address, verify=TRUSTED)
+            with httpx.Client(http2=True, verify=ssl.create_default_context(), timeout=TCP_TIMEOUT) as client:
+                reply = client.post(
+                    f"https://{address}:{to.port}/dns-query",
+                    content=query.to_wire(),
+                    headers={"Host": name, "Content-Type": TYPE, "Accept": TYPE},
+                    extensions={"sni_hostname": name},
+                )
         except httpx.HTTPError as error:
             raise OSError(str(error)) from error
+    demand(reply.status_code == 200, f"HTTP status {reply.status_code}")
+    answer = dns.message.from_wire(reply.content)
+    demand(query.is_response(answer), "an answer to another question")
+    return answer
 
 
 def answers(network: Network, names: list[str], ask: Ask) -> str:
