@@ -25,7 +25,7 @@ Host {hostname}
 Port {port}
 User {user}
 Pass {password}
-TLSType {tls}
+{word} {tls}
 
 IMAPStore far
 Account account
@@ -59,6 +59,7 @@ class Program:
                 **server,
                 user=server["username"].replace("%EMAILADDRESS%", address),
                 starttls="off" if start else "on",
+                word="TLSType" if lab.release("client") != "12" else "SSLType",  # as isync called it until 1.5
                 tls="IMAPS" if start else "STARTTLS",
             )
             self.shell(f'umask 077; printf %s "$1" >{file}', text)
