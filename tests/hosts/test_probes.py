@@ -70,11 +70,11 @@ def rewrite(dn: str, attribute: str, value: str = "") -> tuple[str, str]:
     """Return the commands that replace an attribute of slapd's configuration, or take it away, and bring it back."""
     root = "-Q -Y EXTERNAL -H ldapi:///"
     modify = f"printf 'dn: {dn}\\nchangetype: modify\\nreplace: {attribute}\\n'"
-    old = f"ldapsearch {root} -LLL -o ldif_wrap=no -b '{dn}' -s base {attribute} | grep '^{attribute}:' >/root/whole"
+    old = f"ldapsearch {root} -LLL -o ldif_wrap=no -b '{dn}' -s base {attribute} | grep '^{attribute}:'"
     new = f"printf '%s\\n' '{attribute}: {value}'" if value else "true"
     return (
-        f"{{ {old} || true; }}; {{ {modify}; {new}; }} | ldapmodify {root} >/dev/null",
-        f"{{ {modify}; cat /root/whole; }} | ldapmodify {root} >/dev/null && rm /root/whole",
+        f"{{ {old} >/root/{attribute} || true; }}; {{ {modify}; {new}; }} | ldapmodify {root} >/dev/null",
+        f"{{ {modify}; cat /root/{attribute}; }} | ldapmodify {root} >/dev/null && rm /root/{attribute}",
     )
 
 
@@ -764,7 +764,17 @@ BROKEN |= {
         "client",
         ["primary ipv?: StartTLS", "primary ipv?: LDAPS", "primary: a password, right and wrong"],
     ),
-    "old TLS for the directory": Break(
+    # Debian 13 has slapd with OpenSSL, 12 with GnuTLS.
+    "old TLS for the directory, by OpenSSL": Break(
+        "primary",
+        both(
+            rewrite("cn=config", "olcTLSProtocolMin", "3.1"),
+            rewrite("cn=config", "olcTLSCipherSuite", "ALL:@SECLEVEL=0"),
+        ),
+        "client",
+        ["primary: TLSv1* refused"],
+    ),
+    "old TLS for the directory, by GnuTLS": Break(
         "secondary",
         rewrite("cn=config", "olcTLSCipherSuite", "NORMAL:+VERS-ALL:%COMPAT"),
         "client",
