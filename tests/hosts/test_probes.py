@@ -73,8 +73,8 @@ def rewrite(dn: str, attribute: str, value: str = "") -> tuple[str, str]:
     old = f"ldapsearch {root} -LLL -o ldif_wrap=no -b '{dn}' -s base {attribute} | grep '^{attribute}:'"
     new = f"printf '%s\\n' '{attribute}: {value}'" if value else "true"
     return (
-        f"{{ {old} >/root/{attribute} || true; }}; {{ {modify}; {new}; }} | ldapmodify {root} >/dev/null",
-        f"{{ {modify}; cat /root/{attribute}; }} | ldapmodify {root} >/dev/null && rm /root/{attribute}",
+        f"{{ {old} >/root/whole || true; }}; {{ {modify}; {new}; }} | ldapmodify {root} >/dev/null",
+        f"{{ {modify}; cat /root/whole; }} | ldapmodify {root} >/dev/null && rm /root/whole",
     )
 
 
