@@ -67,6 +67,15 @@ def content(lab: Lab, host: str) -> list[str]:
     )
 
 
+def copied(lab: Lab, seconds: float) -> None:
+    """Wait until the two servers have the same entries; say what differs where they do not get there."""
+    deadline = time.monotonic() + seconds
+    while (ours := content(lab, "primary")) != (theirs := content(lab, "secondary")):
+        differ = sorted({*ours} ^ {*theirs})
+        assert time.monotonic() < deadline, f"{len(differ)} entries differ: {differ[:4]}"
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def many(lab: Lab) -> Iterator[None]:
     """A place for many entries, which is taken away afterwards."""
@@ -75,7 +84,7 @@ def many(lab: Lab) -> Iterator[None]:
     lab.run("primary", "sh", "-c", f"printf '%s\n' '{text}' | ldapadd {root}")
     yield
     lab.run("primary", "sh", "-c", f"ldapdelete {root} -r '{BASE}'")
-    wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 120)
+    copied(lab, 120)
 
 
 def test_nothing_accepted_is_lost_and_the_copy_is_equal(lab: Lab, many: None) -> None:
@@ -109,7 +118,7 @@ def test_nothing_accepted_is_lost_and_the_copy_is_equal(lab: Lab, many: None) ->
     assert not moments
     assert list(accepted.values()) == ["after"] * (WRITES // 2)
     started = time.monotonic()
-    wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 180)
+    copied(lab, 180)
     print(f"equal {time.monotonic() - started:.0f} s after the last one")
     text = "\n\n".join(content(lab, "primary"))
     assert len(re.findall(r"^sn: after$", text, re.MULTILINE)) == WRITES // 2
@@ -169,7 +178,7 @@ def test_many_entries_are_loaded_at_once_and_copied(lab: Lab, loaded: None, tmp_
         lab.playbook("playbooks/directory.yml", settings=settings)
         assert found(lab, "ns1", f"load{LOADED - 1}")
         wait_until(lambda: found(lab, "ns2", f"load{LOADED - 1}"), 120)
-        wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 120)
+        copied(lab, 120)
         assert "dn: cn=by hand,o=um,c=es" in "\n\n".join(content(lab, "secondary"))
         assert changed(lab.playbook("playbooks/directory.yml", settings=settings)) == 0
         # What is changed afterwards stays, also when there is more to load; and it is copied as before.
@@ -178,7 +187,9 @@ def test_many_entries_are_loaded_at_once_and_copied(lab: Lab, loaded: None, tmp_
         entries_file(tmp_path / "load.ldif", LOADED + 1)
         lab.playbook("playbooks/directory.yml", settings=settings)
         assert found(lab, "ns1", f"load{LOADED}")
-        wait_until(lambda: content(lab, "primary") == content(lab, "secondary"), 120)
+        # Told that it has to compare everything, slapd 2.5 waits until somebody asks it something, and then goes on.
+        wait_until(lambda: found(lab, "ns2", f"load{LOADED}"), 120)
+        copied(lab, 120)
         assert "sn: Changed" in "\n\n".join(content(lab, "secondary"))
     finally:
         lab.run("primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", "cn=by hand,o=um,c=es")
