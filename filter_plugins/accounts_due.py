@@ -25,6 +25,7 @@ options:
         somebody.
       - C(user|NAME|UID|GECOS|SHELL|PASSWORD|EXPIRES|GROUPS|MAILDIR|KEY) is an account. PASSWORD is V(set), V(locked) or
         V(none); EXPIRES is a day since 1970, or empty (shadow(5)); the last two are V(yes) or V(no).
+      - Other lines say nothing here. Only the host's own accounts are in them, and none that it knows by a directory.
     type: str
     required: true
   group:

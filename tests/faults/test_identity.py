@@ -142,6 +142,25 @@ def test_who_is_on_the_list_no_more_is_let_in_nowhere(lab: Lab, directory: None)
     assert doors(lab, word, "user2") == ALL
 
 
+def test_whom_the_directory_knows_first_gets_an_account_as_well(lab: Lab, directory: None) -> None:
+    guest = {"name": "guest", "full_name": "A Guest", "surname": "Guest", "uid": 2009}
+    both = [ONE_PERSON[0], {"name": "user2", "full_name": "User Two", "surname": "Cliente", "uid": 2002}]
+    passwords = {name: password(lab, name) for name in ("user1", "user2")} | {"guest": "a guest's own word"}
+    settings = SETTINGS | {"site_users": [*both, guest], "accounts_passwords": passwords}
+    own = ("getent", "-s", "files", "passwd", "guest")
+    try:
+        lab.playbook("site.yml", "-l", "primary", settings=settings)
+        wait_until(lambda: "2009" in lab.run("client", "getent", "passwd", "guest", check=False))
+        assert lab.run("client", *own, check=False) == ""
+        lab.playbook("site.yml", "-l", "client", settings=settings)
+        assert lab.run("client", *own) == "guest:x:2009:2009:A Guest:/home/guest:/bin/bash\n"
+        assert lab.run("client", "stat", "-c", "%U %a", "/home/guest/Maildir") == "guest 700\n"
+        assert changed(lab.playbook("site.yml", settings=settings)) == 0
+    finally:
+        lab.playbook("site.yml", settings=SETTINGS | {"accounts_deleted": ["guest"], "slapd_remove": True})
+    assert lab.run("client", *own, check=False) == ""
+
+
 def test_it_goes_back_to_the_accounts(lab: Lab, directory: None) -> None:
     accounts = SETTINGS | {"identity": "local"}
     lab.playbook("site.yml", settings=accounts)
