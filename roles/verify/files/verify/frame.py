@@ -115,7 +115,7 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
     One starts when the one before it is done, so that the times are the services' and not each other's. One that waits
     for an answer does not hold up the rest. Many that wait do, for a moment, so that a slow machine is not made even
     slower: where all servers are dead, a run takes little longer than `limit` and HOLD for each probe. What would be
-    disturbed is waited for, until one such probe's time is up: then nothing has to be kept from anything any more.
+    disturbed is waited for, until one such probe fails: then there is little left that could be disturbed.
     """
     runs, in_turn = [_Run(probe) for probe in probes], True
     for number, each in enumerate(runs):
@@ -127,7 +127,7 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
         each.start()
         undisturbed = in_turn and isinstance(each.probe.journey, Alone)
         each.join(limit if undisturbed else PATIENCE)
-        in_turn = in_turn and not (undisturbed and each.is_alive())
+        in_turn = in_turn and (not undisturbed or (each.outcome is not None and each.outcome.ok))
     return [
         {
             "service": each.probe.service,
