@@ -1,8 +1,10 @@
 """The frame that runs the probes: what it makes of results, errors, time and names."""
 
 import json
+import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType
@@ -211,3 +213,33 @@ def test_not_too_many_probes_wait_at_a_time():
     results = run(*[slow] * 24, limit=5)
     assert all(result["ok"] for result in results)
     assert 8 <= max(most) <= 10
+
+
+def test_a_watch_tells_for_how_long_a_service_was_away(tmp_path: Path) -> None:
+    flag, began = tmp_path / "flag", time.monotonic()
+
+    def away() -> str:
+        if 0.5 < time.monotonic() - began < 1.0:
+            raise frame.ProbeError("connection refused")
+        return "as it should be"
+
+    def taken_away() -> None:
+        while not flag.exists() or time.monotonic() - began < 1.5:
+            time.sleep(0.01)
+        flag.unlink()
+
+    thread = threading.Thread(target=taken_away, daemon=True)
+    thread.start()
+    probes = [frame.Probe("fake", "away", away), frame.Probe("fake", "good", good)]
+    lost, kept = frame.watch(probes, "client", flag)
+    assert (kept["ok"], kept["ms"], kept["from"]) == (True, 0, "client")
+    assert not lost["ok"]
+    assert 500 <= lost["ms"] < 1000
+    failed, tries = map(int, re.findall(r"^(\d+) of (\d+) failed: connection refused$", lost["detail"])[0])
+    assert 3 <= failed < tries
+
+
+def test_a_watch_begins_when_all_is_well(tmp_path: Path) -> None:
+    with pytest.raises(frame.ProbeError, match=r"^away already: wrong: 10\.9\.9\.9, not 172\.16\.22\.135$"):
+        frame.watch([frame.Probe("fake", "wrong", bad)], "client", tmp_path / "flag", limit=0.5)
+    assert not (tmp_path / "flag").exists()

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 CONFIG = Path("/etc/server-for-dummies/verify.json")
 LIMIT = 15.0  # seconds a probe may take
 PATIENCE = 0.02  # seconds after which a probe that still waits lets the next one start
+PAUSE = 0.1  # seconds between a probe and the next time, where it is made again and again
 CROWD, HOLD = 8, 0.25  # so many that still wait hold the next one up for so many seconds at most
 
 
@@ -142,6 +143,76 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
     ]
 
 
+class _Watch(threading.Thread):
+    """A journey that is made again and again, and for how long it failed."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__(daemon=True)
+        self.probe, self.over, self.seen = probe, threading.Event(), threading.Event()
+        self.tries = self.failures = 0
+        self.away, self.detail = 0.0, ""
+
+    def run(self) -> None:
+        well, failing = time.monotonic(), False
+        while not self.over.is_set():
+            try:
+                self.probe.journey()
+            except Exception as error:
+                ok, self.detail = False, _describe(error)
+            else:
+                ok = True
+            now = time.monotonic()
+            self.tries, self.failures = self.tries + 1, self.failures + (not ok)
+            if failing or not ok:
+                self.away = max(self.away, now - well)
+            if ok:
+                well = now
+                self.seen.set()
+            failing = not ok
+            self.over.wait(PAUSE)
+
+
+def watch(probes: Iterable[Probe], origin: str, flag: Path, limit: float = LIMIT) -> list[dict[str, Any]]:
+    """Make the journeys again and again, and return for each how it went.
+
+    Args:
+        probes: The probes, of which all have to be well at first.
+        origin: The name of this host.
+        flag: A file that is made as soon as all have been seen to be well. They go on until somebody takes it away.
+        limit: Seconds that are waited for that.
+
+    Returns:
+        Results as those of run(). `ms` is the longest time for which a service was seen away: from when it was well for
+        the last time to the next one. What is shorter than from one try to the next may not be seen.
+
+    Raises:
+        ProbeError: when one is not well at first.
+    """
+    watches, until = [_Watch(probe) for probe in probes], time.monotonic() + limit
+    for each in watches:
+        each.start()
+    for each in watches:
+        demand(each.seen.wait(max(0.0, until - time.monotonic())), f"away already: {each.probe.name}: {each.detail}")
+    flag.touch()
+    while flag.exists():
+        time.sleep(PAUSE)
+    for each in watches:
+        each.over.set()
+    for each in watches:
+        each.join(limit)
+    return [
+        {
+            "service": each.probe.service,
+            "probe": each.probe.name,
+            "from": origin,
+            "ok": not each.failures,
+            "ms": round(each.away * 1000, 1),
+            "detail": f"{each.failures} of {each.tries} failed" + (f": {each.detail}" if each.detail else ""),
+        }
+        for each in watches
+    ]
+
+
 def _describe(error: Exception) -> str:
     if isinstance(error, ProbeError):
         return str(error)
@@ -158,6 +229,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--service", action="append", default=[], help="only this service; may be given again")
     parser.add_argument("--probe", action="append", default=[], metavar="GLOB", help="only probes named so; likewise")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="S", help="seconds per probe (%(default)s)")
+    parser.add_argument(
+        "--watch", type=Path, metavar="FLAG", help="repeat them while this file, which is made, is there"
+    )
     parser.add_argument("--list", action="store_true", help="print the probes' names and run none")
     options = parser.parse_args(arguments)
     try:
@@ -172,6 +246,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if not probes:
         print(f"verify: no probe is selected; {options.config} has: {', '.join(services)}", file=sys.stderr)
-    results = run(probes, options.origin or config.get("from") or socket.gethostname(), options.limit)
+    origin = options.origin or config.get("from") or socket.gethostname()
+    try:
+        results = (
+            watch(probes, origin, options.watch, options.limit) if options.watch else run(probes, origin, options.limit)
+        )
+    except ProbeError as error:
+        parser.error(str(error))
     print("[\n" + ",\n".join(json.dumps(result, ensure_ascii=False) for result in results) + "\n]")
     return 0 if results and all(result["ok"] for result in results) else 1
