@@ -36,12 +36,13 @@ def away(output: str) -> dict[str, tuple[float, int, int]]:
 
 def test_all_are_restarted_in_their_order_and_names_are_served_all_the_while(lab: Lab) -> None:
     before = [begun(lab, *each) for each in ORDER]
-    seen = away(lab.playbook("playbooks/restart.yml"))
+    output = lab.playbook("playbooks/restart.yml")
+    seen = away(output)
     after = [begun(lab, *each) for each in ORDER]
     assert all(new > old for new, old in zip(after, before, strict=True))
     assert after == sorted(after)
     assert {name.partition(":")[0] for name in seen} == {"dns", "ldap", "mail", "ssh", "web"}
-    assert seen["dns: resolver: www.st.um"][1] == 0
+    assert seen["dns: resolver: www.st.um"][1] == 0, output
     assert all(tries > 10 for _, _, tries in seen.values())
     # What has one server only was away, and this was noticed; nothing for longer than a restart takes.
     assert any(failed for name, (_, failed, _) in seen.items() if name.startswith("mail"))
