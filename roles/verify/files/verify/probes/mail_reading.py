@@ -39,7 +39,7 @@ from probes.mail_base import (
 )
 
 PATIENCE = 3.0  # seconds that a wrong password is waited for
-SLOW = 1.0  # seconds that it takes at least: Dovecot's two are counted from one full second to another
+SLOW = 2.0  # seconds that it takes at least
 
 
 def of_address(where: str, address: str, plaintext: list[User]) -> Pairs:
@@ -63,11 +63,11 @@ def of_users(addresses: list[str], users: list[User], domain: str, room: str, in
     yield "a letter, read by IMAP", Alone(by_imap, address, writer, reader, domain)
     yield "a letter, read by POP3", Alone(by_pop3, address, writer, reader, domain)
     yield "a letter, told of at once", Alone(by_idle, address, writer, reader, domain)
-    if inside:  # who has one script at a time, and whose quota it is
+    if inside:  # who has one script at a time
         yield "a letter, filed by a rule", Alone(by_rule, address, writer, reader, domain)
-        yield "quota shown", Alone(quota, address, reader, room)
     yield "folders, made and filled", Alone(own_folders, address, reader)
     yield "folders for special uses", Alone(special_folders, address, reader)
+    yield "quota shown", Alone(quota, address, reader, room)
     # Dovecot makes whoever has given a wrong password wait with the next one, too: so not at the address of the others.
     for port in (587, 993, 995, 4190):
         yield f"{port}: a wrong password refused", partial(wrong_password, addresses[-1], port, writer)
