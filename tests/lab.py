@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -65,7 +66,11 @@ class Lab:
     ) -> str:
         """Run a playbook; return what it printed, and demand that it ends as expected."""
         process = self.popen(playbook, *arguments, settings=settings)
-        output, _ = process.communicate(timeout=300)
+        try:
+            output, _ = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:  # it would go on beside the next one
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         assert (process.returncode != 0) == fails, output
         return output
 

@@ -380,7 +380,7 @@ BROKEN |= {
     ),
     "a page for everybody": Break(
         "primary",
-        edit(VHOST.format("www2"), "/Require (group|ip)/d", WEB_RELOAD),
+        edit(VHOST.format("www2"), "/Require ((ldap-)?group|ip)|RequireAny/d", WEB_RELOAD),
         "client",
         ["www2.st.um: asks *", "www2.st.um: a wrong *"],
     ),
@@ -389,7 +389,7 @@ BROKEN |= {
     ),
     "a page for nobody": Break(
         "primary",
-        edit("/etc/apache2/server-for-dummies.htgroup", "s/user1//", WEB_RELOAD),
+        edit(VHOST.format("www2"), "s/Require (ldap-group cn=|group )/&no/", WEB_RELOAD),
         "client",
         ["www2.st.um ipv?: its own page"],
     ),
