@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from asking import Asking
+from watching import watched
 
-from lab import Lab
+from lab import Lab, changed
 
 # Which units, on which hosts, in the order in which they are restarted
 ORDER = [
@@ -36,17 +38,56 @@ def away(output: str) -> dict[str, tuple[float, int, int]]:
 
 def test_all_are_restarted_in_their_order_and_names_are_served_all_the_while(lab: Lab) -> None:
     before = [begun(lab, *each) for each in ORDER]
-    output = lab.playbook("playbooks/restart.yml")
+    with Asking(lab) as asking:
+        output = lab.playbook("playbooks/restart.yml")
     seen = away(output)
     after = [begun(lab, *each) for each in ORDER]
     assert all(new > old for new, old in zip(after, before, strict=True))
     assert after == sorted(after)
     assert {name.partition(":")[0] for name in seen} == {"dns", "ldap", "mail", "ssh", "web"}
     assert seen["dns: resolver: www.st.um"][1] == 0, output
+    assert asking.asked > 1000
+    assert asking.failed == []
     assert all(tries > 10 for _, _, tries in seen.values())
     # What has one server only was away, and this was noticed; nothing for longer than a restart takes.
     assert any(failed for name, (_, failed, _) in seen.items() if name.startswith("mail"))
     assert all(ms < 5000 for ms, _, _ in seen.values())
+
+
+# A change to each service. The virtual host has records and a certificate, too.
+CHANGED = {
+    "bind9_minimal_responses": True,
+    "slapd_size_limit": 400,
+    "openssh_password_networks": ["192.0.2.0/24"],
+    "exim4_size_limit": 49,
+    "dovecot_connections": 12,
+    "lab_web_hosts": [{"name": "www5.st.um", "title": "Another", "text": "It is new.", "tls": True}],
+}
+
+
+@pytest.fixture
+def back(lab: Lab) -> Iterator[None]:
+    """Give the lab its own settings back."""
+    yield
+    lab.playbook("site.yml")
+
+
+@pytest.mark.usefixtures("back")
+def test_names_are_served_all_the_while_when_every_service_is_changed(lab: Lab) -> None:
+    begin = [begun(lab, *each) for each in ORDER]
+    with (
+        watched(lab, ["mail", "web"], ["993: certificate*", "www.*: HEAD", "ipv4 25: greeting*"]) as seen,
+        Asking(lab) as asking,
+    ):
+        output = lab.playbook("site.yml", settings=CHANGED)
+    assert changed(output) > len(CHANGED)
+    assert lab.dig("www5.st.um", "CNAME") == ["st.um."]
+    assert asking.asked > 1000
+    assert asking.failed == []
+    # A reload is all that they saw: who listens goes on to do so.
+    assert {result["service"] for result in seen} == {"mail", "web"}
+    assert [(result["probe"], result["ms"], result["detail"]) for result in seen if result["ms"] > 1000] == []
+    assert [begun(lab, *each) for each in ORDER] == begin
 
 
 def test_a_tag_restarts_that_service_alone(lab: Lab) -> None:
