@@ -148,14 +148,14 @@ class ActionModule(ActionBase):
         """Refuse what the module could only misunderstand."""
         if not re.fullmatch(r"[A-Za-z0-9_.@-]+", arguments["name"]) or arguments["name"] in (".", ".."):
             raise AnsibleActionFail(f"name is {arguments['name']!r}; it may hold letters, digits, and _.@- only")
-        patterns = [*arguments["absent"], *arguments["discard"], *arguments["keep"]]
-        if arguments["state"] == "original" and (arguments["files"] or patterns):
-            raise AnsibleActionFail("state is original, which takes no files, absent, discard or keep")
+        going = [*arguments["absent"], *arguments["discard"]]
+        if arguments["state"] == "original" and (arguments["files"] or going):
+            raise AnsibleActionFail("state is original, which takes no files, absent or discard")
         for option in ("check", "reload", "probe"):
             arguments[option] = self._command(arguments[option], option)
         files = [file["path"] for file in arguments["files"]]
         stale = [path for file in arguments["files"] for path in file["stale"]]
-        for path in [*files, *stale, *patterns, arguments["state_dir"]]:
+        for path in [*files, *stale, *going, *arguments["keep"], arguments["state_dir"]]:
             if not path.startswith("/") or path.endswith("/"):
                 raise AnsibleActionFail(f"{path!r} is not an absolute path, without a / at the end")
         seen = set()

@@ -25,7 +25,8 @@ options:
     description:
       - V(present) makes the files be as described.
       - V(original) gives every path that earlier runs have touched its first content, owner, group and mode again, or
-        removes it if it was not there. Then O(files), O(absent), O(discard) and O(keep) must not be given.
+        removes it if it was not there, except those in O(keep), which belong to the host from then on. Then O(files),
+        O(absent) and O(discard) must not be given.
     type: str
     choices: [present, original]
     default: present
@@ -121,7 +122,7 @@ options:
     elements: str
     default: []
   keep:
-    description: Absolute paths or globs that O(absent) and O(discard) do not touch.
+    description: Absolute paths or globs that O(absent), O(discard) and the V(original) O(state) do not touch.
     type: list
     elements: str
     default: []
@@ -489,14 +490,15 @@ class Transaction:
             if not self.check_mode:
                 put(path, NOTHING)
         if self.params["state"] == "original" and not self.check_mode and (original := load(self.original)):
-            self.undo(original)  # only directories are left to be removed
+            self.undo({**original, "paths": {}})  # only directories are left to be removed
             put(self.original, NOTHING)
         return result
 
     def wanted(self) -> dict[str, State]:
         """Return what each path is to be."""
         if self.params["state"] == "original":
-            return {path: State(**state) for path, state in (load(self.original) or self.record)["paths"].items()}
+            kept, original = expand(self.params["keep"]), (load(self.original) or self.record)["paths"]
+            return {path: State(**state) for path, state in original.items() if path not in kept}
         wanted = {}
         for file in self.params["files"]:
             path = real(file["path"])

@@ -187,7 +187,7 @@ def test_many_entries_are_loaded_at_once_and_copied(lab: Lab, loaded: None, tmp_
         entries_file(tmp_path / "load.ldif", LOADED + 1)
         lab.playbook("playbooks/directory.yml", settings=settings)
         assert found(lab, "ns1", f"load{LOADED}")
-        # Told that it has to compare everything, the copy does so though nobody asks it anything (slapcat reads the file).
+        # Told that it has to compare everything, the copy does so though nobody asks it anything: slapcat does not.
         copied(lab, 120)
         assert "sn: Changed" in "\n\n".join(content(lab, "secondary"))
     finally:

@@ -57,8 +57,8 @@ def test_a_zone_and_an_edit_are_foretold_and_arrive(lab: Lab) -> None:
     assert {
         '+ new.st.um. 604800 TXT "hello"',
         "+ st.um. 604800 MX 20 st.um.",
-        "- ldap.st.um. 604800 CNAME st.um.",
     } <= set(lines)
+    assert any(line.startswith("- long.st.um. 604800 TXT ") for line in lines)
     had, added, lines = plan["st2.um"]
     assert had == "new"
     assert "+ www.st2.um. 604800 A 192.0.2.4" in lines
@@ -96,7 +96,7 @@ def test_a_zone_and_an_edit_are_foretold_and_arrive(lab: Lab) -> None:
     assert "- www.st2.um. 604800 A 192.0.2.4" not in back  # a zone that goes is told by the catalog
     assert any(line.startswith("- ") and line.endswith(" PTR st2.um.") for line in foretold(back)["catalog.invalid"][2])
     for server in SERVERS:
-        assert answer(lab, server, "ldap.st.um", "CNAME").count("CNAME") > 1
+        assert answer(lab, server, "long.st.um", "TXT").count("TXT") > 1
         wait_until(lambda server=server: "flags: qr aa" not in answer(lab, server, "www.st2.um", "A"))
     for host in FOLDERS:
         wait_until(lambda host=host: not files(lab, host, "st2.um"))

@@ -45,7 +45,8 @@ class Controller:
         (prepare,) = yaml.safe_load(PREPARE.read_text())
         checks = [task for task in prepare["tasks"] if task.keys() & {"check_settings", "ansible.builtin.set_fact"}]
         assert checks
-        return self.play({"vars": prepare["vars"], "tasks": checks})
+        files = [str(PREPARE.parent / file) for file in prepare["vars_files"]]
+        return self.play({"vars": prepare["vars"], "vars_files": files, "tasks": checks})
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.inventory / file

@@ -836,6 +836,22 @@ def test_original_takes_an_initial_file_away(service):
     assert service.snapshot() == before
 
 
+def test_original_leaves_what_is_to_be_kept(service):
+    before = service.snapshot()
+    service.run(service.file("sub/dynamic.db", initial=True), service.file("main.conf"))
+    service.write("etc/sub/dynamic.db", "an update\n")
+    keep = [str(service.etc / "sub/*.db")]
+    assert service.run(state="original", keep=keep)["changed"]
+    assert (service.etc / "sub/dynamic.db").read_text() == "an update\n"
+    assert not service.run(state="original", keep=keep)["changed"]
+    service.run(service.file("sub/dynamic.db"))
+    service.run(state="original")
+    assert (service.etc / "sub/dynamic.db").read_text() == "an update\n"
+    (service.etc / "sub/dynamic.db").unlink()
+    (service.etc / "sub").rmdir()
+    assert service.snapshot() == before
+
+
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize(
     ("name", "before"), [("old.zone", "old zone\n"), ("new.zone", None)], ids=["replaced", "created"]
