@@ -44,10 +44,11 @@ lab: engine ## bring up the lab, provision it, and probe it
 	@$(MAKE) verify
 
 .PHONY: verify
-verify: ## probe the running lab: a table, build/verify.json and build/verify.html
-	@rm -f build/verify.json
-	$(phase) "Probes" sh -c 'ansible-playbook playbooks/verify.yml >build/verify.log 2>&1 || test -e build/verify.json || { cat build/verify.log; exit 1; }'
-	@lab/report.py build/verify.json --html build/verify.html
+verify: ## probe the running lab, or INVENTORY=...: a table, build/verify.json and build/verify.html
+	@mkdir -p build && rm -f build/verify.json build/verify.html
+	$(phase) "Probes" bash -o pipefail -c 'ansible-playbook $(if $(INVENTORY),-i $(INVENTORY)) $(ASK) playbooks/verify.yml 2>&1 | \
+	  lab/progress.py >build/verify.log || test -e build/verify.json || { cat build/verify.log; exit 1; }'
+	@lab/report.py build/verify.json
 
 .PHONY: pictures
 pictures: ## take pictures of the running lab's web pages, with a browser on its client: build/www1.png ...

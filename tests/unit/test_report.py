@@ -1,8 +1,9 @@
-"""The report: what it prints, what its page holds, and its exit status."""
+"""The report on the terminal: what it prints, on how much room, and its exit status."""
 
 import io
 import json
-from html.parser import HTMLParser
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((60, 30)))
 
 
 def test_the_table_is_grouped_and_ends_with_the_sum() -> None:
@@ -38,11 +39,11 @@ def test_the_table_is_grouped_and_ends_with_the_sum() -> None:
     assert report.report(MIXED, out) == 1
     assert out.getvalue().splitlines() == [
         "dns, from client: 2 probes, 1 failed",
-        "  ok    A st.um              3.1 ms  1 RRset",
-        "  FAIL  MX st.um             3.1 ms  missing <b>10 st.um.</b>",
+        "  ok    A st.um        3.1 ms  1 RRset",
+        "  FAIL  MX st.um       3.1 ms  missing <b>10 st.um.</b>",
         "",
         "dns, from internet: 1 probe, 0 failed",
-        "  ok    A st.um              3.1 ms  1 RRset",
+        "  ok    A st.um       3.1 ms  1 RRset",
         "",
         "verify, from client: 1 probe, 1 failed",
         "  FAIL  host reachable       0.0 ms  connection refused",
@@ -60,21 +61,51 @@ def test_only_a_terminal_gets_colours_and_a_width(monkeypatch: pytest.MonkeyPatc
     assert "\033" not in file.getvalue()
     assert "x" * 200 in file.getvalue()
     assert "x" * 200 not in terminal.getvalue()
-    assert "y" * 200 in terminal.getvalue()
     monkeypatch.setenv("NO_COLOR", "1")
     report.report(long, terminal := Terminal())
     assert "\033" not in terminal.getvalue()
+
+
+def test_no_line_is_longer_than_the_terminal_is_wide_and_no_failure_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    name, words = "secondary ipv6 udp: CNAME st.um", [f"word{number}" for number in range(40)]
+    report.report(
+        [
+            result(probe=name + "x" * 40, detail=" ".join(words)),
+            result(probe=name, ok=False, detail=" ".join(words)),
+            result(probe="short", detail="short"),
+        ],
+        out := Terminal(),
+    )
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line.rstrip()[-1] for line in lines if line.startswith("  ok")] == ["…", "t"]
+    assert f"  FAIL  {name}       3.1 ms" in lines
+    assert " ".join(line for line in lines if line.startswith(" " * 8 + "word")).split() == words
+
+
+def test_why_comes_again_where_the_table_is_longer_than_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    refused = [result(probe=f"probe {number}", ok=False, detail="refused") for number in range(20)]
+    report.report([*refused, *[result()] * 9], out := Terminal())
+    assert out.getvalue().splitlines()[-4:] == [
+        "  FAIL  dns, from client: probe 0 and 19 more       3.1 ms",
+        "        refused",
+        "",
+        "29 probes, 20 failed",
+    ]
+    report.report([*refused, result()], out := Terminal())
+    assert "more" not in out.getvalue()
 
 
 @pytest.mark.parametrize(("results", "status"), [([result()], 0), (MIXED, 1), ([], 1)])
 def test_the_status_tells_whether_all_is_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], results: list[Any], status: int
 ) -> None:
-    file, html = tmp_path / "verify.json", tmp_path / "verify.html"
+    file = tmp_path / "verify.json"
     file.write_text(json.dumps(results), encoding="utf-8")
-    assert report.main([str(file), "--html", str(html)]) == status
+    assert report.main([str(file)]) == status
     assert capsys.readouterr().out.endswith(f"{report.count(results)}\n")
-    assert html.exists()
 
 
 @pytest.mark.parametrize(
@@ -95,46 +126,3 @@ def test_what_is_wrong_with_the_file_is_said(
         file.write_text(text, encoding="utf-8")
     assert report.main([str(file)]) == 1
     assert message in capsys.readouterr().err
-
-
-class Page(HTMLParser):
-    """Notes the rows, what is loaded from elsewhere, and whether every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.links: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag != "meta":
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag == "td":
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "td":
-            self.rows[-1][-1] += data
-
-
-def test_the_page_holds_every_result_and_stands_alone() -> None:
-    text = report.page(MIXED)
-    page = Page(text)
-    assert page.open == []
-    assert [row for row in page.rows if row] == [
-        ["FAIL", "MX st.um", "3.1", "missing <b>10 st.um.</b>"],
-        ["ok", "A st.um", "3.1", "1 RRset"],
-        ["ok", "A st.um", "3.1", "1 RRset"],
-        ["FAIL", "host reachable", "0.0", "connection\n  refused"],
-    ]
-    assert page.links == ["#g1", "#g2", "#g3"]
-    assert "<b>" not in text
-    assert "http" not in text
-    assert "4 probes, 2 failed" in text

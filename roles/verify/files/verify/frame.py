@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from transcript import CURRENT, Transcript, hide, keep_secret
+
 CONFIG = Path("/etc/server-for-dummies/verify.json")
 LIMIT = 15.0  # seconds a probe may take
 PATIENCE = 0.02  # seconds after which a probe that still waits lets the next one start
@@ -89,6 +91,7 @@ class _Run(threading.Thread):
     def __init__(self, probe: Probe) -> None:
         super().__init__(daemon=True)
         self.probe = probe
+        self.transcript = Transcript()
         self.outcome: Outcome | None = None
 
     def start(self) -> None:
@@ -96,6 +99,7 @@ class _Run(threading.Thread):
         super().start()
 
     def run(self) -> None:
+        CURRENT.set(self.transcript)
         try:
             ok, detail = True, self.probe.journey()
         except Exception as error:
@@ -112,6 +116,10 @@ class _Run(threading.Thread):
 
 def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict[str, Any]]:
     """Run the probes and return one result for each, in their order.
+
+    Beside what each result has, it tells as far as there was any: in `to` whom the probe has talked to (address, port
+    or 0 if there was no connection, transport), in `transcript` what was said, and in `facts` what was seen, each of a
+    `kind`.
 
     One starts when the one before it is done, so that the times are the services' and not each other's. One that waits
     for an answer does not hold up the rest. Many that wait do, for a moment, so that a slow machine is not made even
@@ -136,7 +144,8 @@ def run(probes: Iterable[Probe], origin: str, limit: float = LIMIT) -> list[dict
             "from": origin,
             "ok": outcome.ok,
             "ms": round(outcome.seconds * 1000, 1),
-            "detail": outcome.detail,
+            "detail": hide(outcome.detail),
+            **each.transcript.result(),
         }
         for each in runs
         for outcome in [each.finish(limit)]
@@ -237,6 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = json.loads(options.config.read_text(encoding="utf-8"))
         services = dict(config["services"])
+        keep_secret(services)
     except (OSError, ValueError, KeyError, TypeError) as error:
         parser.error(f"{options.config}: {_describe(error)}")
 

@@ -1,7 +1,6 @@
 """The certificate authority, as those see it who check certificates: what is revoked, and whom to trust (RFC 5280)."""
 
 import datetime
-import http.client
 import ipaddress
 import re
 import subprocess
@@ -15,6 +14,10 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from frame import demand
+from transcript import command, fact
+
+from probes.http_base import HTTPConnection
+from probes.tls import iso, moment, of_certificate
 
 TIMEOUT = 8.0
 LEFT = datetime.timedelta(days=1)  # when a list ends sooner, nobody renews it
@@ -38,7 +41,7 @@ def probes(settings: dict[str, Any]) -> Pairs:
 def fetch(address: str, url: str, kind: str) -> bytes:
     """Get a file from the server at an address."""
     asked = urlsplit(url)
-    connection = http.client.HTTPConnection(address, asked.port or 80, timeout=TIMEOUT)
+    connection = HTTPConnection(address, asked.port or 80, timeout=TIMEOUT)
     try:
         connection.request("GET", asked.path, headers={"Host": asked.netloc})
         answer = connection.getresponse()
@@ -59,14 +62,8 @@ def revoked(address: str, url: str, name: str) -> str:
     begin, end = moment(found, "last_update"), moment(found, "next_update")
     demand(begin <= now, f"it begins at {begin}")
     demand(end > now + LEFT, f"it ends at {end}")
+    fact("authority", **of_certificate(issuer), revoked=len(found), list_until=iso(end))
     return f"{len(found)} revoked, until {end:%Y-%m-%d %H:%M}"
-
-
-def moment(found: x509.CertificateRevocationList, name: str) -> datetime.datetime:
-    """Return one of the times of a list, whichever release of cryptography there is."""
-    if hasattr(found, f"{name}_utc"):
-        return getattr(found, f"{name}_utc")
-    return getattr(found, name).replace(tzinfo=datetime.UTC)
 
 
 def root(address: str, url: str, name: str, path: str) -> str:
@@ -89,7 +86,7 @@ def names_a_list(certificate: x509.Certificate) -> bool:
 def not_revoked(address: str, name: str) -> str:
     """Demand that openssl believes the certificate, and its authority's, by the lists that it fetches itself."""
     where = f"[{address}]:443" if ":" in address else f"{address}:443"
-    shown = openssl("s_client", "-connect", where, "-servername", name, "-showcerts")
+    shown = openssl(address, "s_client", "-connect", where, "-servername", name, "-showcerts")
     chain = [x509.load_pem_x509_certificate(text.encode()) for text in PEM.findall(shown)]
     demand(chain, f"no certificate: {shown}")
     demand(names_a_list(chain[0]), "the certificate does not say where the list of revoked ones is")
@@ -99,20 +96,12 @@ def not_revoked(address: str, name: str) -> str:
         looked_up = list(filter(names_a_list, chain))
         for each in looked_up:
             alone.write_bytes(each.public_bytes(Encoding.PEM))
-            said = openssl("verify", "-crl_download", "-crl_check", "-untrusted", str(whole), str(alone))
+            said = openssl(address, "verify", "-crl_download", "-crl_check", "-untrusted", str(whole), str(alone))
             demand(said.endswith(": OK\n"), f"{each.subject.rfc4514_string()}: {said}")
     return ", ".join(each.subject.rfc4514_string().partition(",")[0] for each in looked_up)
 
 
-def openssl(*arguments: str) -> str:
-    """Run openssl; return what it says."""
-    done = subprocess.run(
-        ["openssl", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-    )
-    return done.stdout
+def openssl(address: str, *arguments: str) -> str:
+    """Run openssl, which asks a server; return what it says."""
+    options = {"capture_output": False, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return command(["openssl", *arguments], address, 443, timeout=TIMEOUT, **options).stdout

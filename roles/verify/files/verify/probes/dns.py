@@ -27,6 +27,7 @@ import dns.xfr
 from dns.name import Name
 from dns.rdatatype import RdataType
 from frame import ProbeError, demand
+from transcript import ANSWERED, ASKED, calling, fact, note
 
 from probes import dns_change, dns_others, dns_secure, dns_tls, dns_transfer
 from probes.dns_base import (
@@ -50,6 +51,7 @@ from probes.dns_base import (
     same,
     shown,
     soa_of,
+    written,
 )
 
 CLASSIC = 512  # octets: the longest answer over UDP without EDNS (RFC 1035, 4.2.1)
@@ -379,7 +381,15 @@ def soa_same(endpoints: Sequence[Endpoint], zone: Zone) -> str:
 
 
 def _soa_same(endpoints: Sequence[Endpoint], zone: Zone) -> str:
-    found = {to: soa_of(to, zone) for to in endpoints}
+    found, silent = {}, []
+    for to in endpoints:
+        try:
+            found[to] = soa_of(to, zone)
+            fact("serial", zone=str(zone), address=to.address, serial=found[to].serial)
+        except ProbeError as error:  # the others are asked nevertheless
+            silent.append(error)
+    if silent:
+        raise silent[0]
     told = ", ".join(f"{to} {soa.serial}" for to, soa in found.items())
     demand(len({soa.serial for soa in found.values()}) == 1, f"serials differ: {told}")
     first, *others = set(found.values())
@@ -410,7 +420,9 @@ def resolves_external(network: Network) -> str:
 def _resolve(name: str, wanted: set[str], exact: bool = True) -> str:
     demand(wanted, f"{name}: the configuration has no address for it")
     try:
+        note(ASKED, f"{name}, of the C library")
         found = {entry[4][0] for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+        note(ANSWERED, ", ".join(found))
     except socket.gaierror as error:
         raise ProbeError(f"{name}: {error.strerror}") from error
     demand(found == wanted if exact else found >= wanted, f"{name}: {listed(found)}, not {listed(wanted)}")
@@ -506,8 +518,13 @@ def delegation(network: Network) -> str:
 
 def rate_limited(to: Endpoint, domain: Name) -> str:
     """Expect that the same question over and over is not always answered in full."""
-    query = make_query(domain, RdataType.NS, recurse=False).to_wire()
-    with socket.socket(socket.AF_INET6 if to.ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as flood:
+    message = make_query(domain, RdataType.NS, recurse=False)
+    query = message.to_wire()
+    note(ASKED, lambda: f"{FLOOD} times: {written(message)}")
+    with (
+        calling(to.address, to.port, "udp"),
+        socket.socket(socket.AF_INET6 if to.ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as flood,
+    ):
         flood.connect((to.address, to.port))
         answers = []
         for _ in range(FLOOD):
@@ -517,6 +534,7 @@ def rate_limited(to: Endpoint, domain: Name) -> str:
     cut = sum(bool(dns.flags.TC & int.from_bytes(answer[2:4], "big")) for answer in answers)
     whole = len(answers) - cut
     told = f"{FLOOD} queries: {whole} answered, {cut} told to come back over TCP, {FLOOD - whole - cut} dropped"
+    note(ANSWERED, told)
     demand(answers and whole <= FLOOD / 2, told)
     return told
 

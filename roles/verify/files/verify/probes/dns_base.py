@@ -4,17 +4,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.query
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.resolver
 import dns.reversename
 import dns.rrset
 import dns.tsig
@@ -24,6 +27,7 @@ from dns.name import Name
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 from frame import ProbeError, demand
+from transcript import ANSWERED, ASKED, calling, meet, note
 
 UDP_TIMEOUT = 1.5  # seconds; asked twice
 TCP_TIMEOUT = 3.0
@@ -31,6 +35,7 @@ POLL = 0.1  # seconds between two looks at something that may still be changing
 PAYLOAD = 1232  # octets: fits an unfragmented IPv6 packet everywhere
 SAMPLE = 200  # RRsets that one probe asks for
 REFUSALS = (dns.rcode.REFUSED, dns.rcode.NOTAUTH)
+FEW, WIDTH = 12, 160  # records, and characters of one, that a transcript has
 ABSENT = "does-not-exist"
 SELDOM = (RdataType.RP, RdataType.LOC, RdataType.HINFO)  # no zone has them all at its apex
 
@@ -203,12 +208,23 @@ class Endpoint:
     def send(self, query: dns.message.Message, tcp: bool = False) -> dns.message.Message:
         """Send a message and return the reply as it comes."""
         if tcp or self.tcp:
-            with self.reaching("TCP"):
-                return dns.query.tcp(query, self.address, TCP_TIMEOUT, self.port)
-        with self.reaching("UDP"):
-            with suppress(dns.exception.Timeout):  # a datagram may get lost
-                return dns.query.udp(query, self.address, UDP_TIMEOUT, self.port, ignore_unexpected=True)
+            return self.exchange("TCP", query, lambda: dns.query.tcp(query, self.address, TCP_TIMEOUT, self.port))
+        return self.exchange("UDP", query, lambda: self._by_udp(query))
+
+    def _by_udp(self, query: dns.message.Message) -> dns.message.Message:
+        with suppress(dns.exception.Timeout):  # a datagram may get lost
             return dns.query.udp(query, self.address, UDP_TIMEOUT, self.port, ignore_unexpected=True)
+        return dns.query.udp(query, self.address, UDP_TIMEOUT, self.port, ignore_unexpected=True)
+
+    def exchange(
+        self, transport: str, query: dns.message.Message, send: Callable[[], dns.message.Message]
+    ) -> dns.message.Message:
+        """Send a query in some way, and return the answer; both are noted."""
+        with self.reaching(transport):
+            note(ASKED, lambda: written(query))
+            answer = send()
+        note(ANSWERED, lambda: written(answer))
+        return answer
 
     def transfer(self, zone: Zone, key: dns.tsig.Key | None) -> set[Record]:
         """Return all records of a zone by AXFR."""
@@ -217,14 +233,18 @@ class Endpoint:
             query.use_tsig(key)
         content = dns.zone.Zone(zone.name, relativize=False)
         with self.reaching("TCP"):
+            note(ASKED, lambda: written(query))
             dns.query.inbound_xfr(self.address, content, query, self.port, TCP_TIMEOUT, TCP_TIMEOUT)
-        return {Record(*each) for each in content.iterate_rdatas()}
+        records = {Record(*each) for each in content.iterate_rdatas()}
+        note(ANSWERED, lambda: "\n".join([counted(records, "record"), *map(str, islice(records, FEW))]))
+        return records
 
     @contextmanager
     def reaching(self, transport: str) -> Iterator[None]:
         """Say in an error whom we tried to reach, and how."""
         try:
-            yield
+            with calling(self.address, self.port, transport.lower()):
+                yield
         except (dns.exception.Timeout, EOFError, OSError) as error:
             reasons = {dns.exception.Timeout: "no answer", EOFError: "connection closed"}
             reason = next((said for kind, said in reasons.items() if isinstance(error, kind)), str(error))
@@ -330,6 +350,15 @@ def read_tsig_key(settings: dict[str, str]) -> dns.tsig.Key:
     return dns.tsig.Key(settings["name"], settings["secret"], settings["algorithm"])
 
 
+def look_up(name: str, rdtype: str, seconds: float) -> dns.resolver.Answer:
+    """Ask the resolver of this host."""
+    note(ASKED, f"{name} {rdtype}, of this host's resolver")
+    answer = dns.resolver.resolve(name, rdtype, lifetime=seconds)
+    note(ANSWERED, lambda: written(answer.response))
+    meet(str(answer.nameserver), 53, "udp")
+    return answer
+
+
 def patiently(seconds: float, look: Callable[[], Thing]) -> Thing:
     """Look until what is demanded has come true; when the time is up, fail as the last look did."""
     deadline = time.monotonic() + seconds
@@ -387,6 +416,24 @@ def soa_of(to: Endpoint, zone: Zone) -> Rdata:
 def shown(answer: dns.message.Message) -> str:
     """Return an answer's rcode and flags."""
     return f"{dns.rcode.to_text(answer.rcode())} {dns.flags.to_text(answer.flags)}"
+
+
+def written(message: dns.message.Message) -> str:
+    """Return a query or an answer as lines, without the question of an answer."""
+    question, *sections = message.sections
+    if message.flags & dns.flags.QR:
+        lines = [shown(message)]
+    else:
+        lines = [f"{plain(each.name)} {dns.rdatatype.to_text(each.rdtype)}" for each in question]
+        said = [lines[0], dns.flags.to_text(message.flags), dns.flags.edns_to_text(message.ednsflags)]
+        said += [f"signed by the key {plain(message.keyname)}"] if message.keyname else []
+        lines = [", ".join(filter(None, said))]
+    if message.opcode() != dns.opcode.QUERY:
+        lines[0] = f"{dns.opcode.to_text(message.opcode())} {lines[0]}"
+    for title, section in zip((None, "authority:", "additional:"), sections, strict=True):
+        lines += [title] if title and section else []
+        lines += [line[:WIDTH] for rrset in section for line in rrset.to_text().splitlines()]
+    return "\n".join(lines)
 
 
 def listed(things: Iterable[Any], most: int = 3) -> str:

@@ -1,6 +1,5 @@
 """What we share with others: zones below ours, zones of theirs, names that we deny, and the way from the root to us."""
 
-import socket
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -13,6 +12,7 @@ from dns.name import Name, root
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 from frame import ProbeError, demand
+from transcript import dial
 
 from probes.dns_base import Endpoint, Key, Network, SharedZone, expect, plain, records_in, same, shown
 
@@ -64,7 +64,7 @@ def blocked(to: Endpoint, names: Iterable[Name]) -> str:
 def port_closed(to: Endpoint, port: int) -> str:
     """Expect that a port cannot be reached from here."""
     try:
-        socket.create_connection((to.address, port), PORT_TIMEOUT).close()
+        dial(to.address, port, PORT_TIMEOUT).close()
     except OSError as error:
         return str(error)
     raise ProbeError(f"{to.address} port {port} TCP: open")

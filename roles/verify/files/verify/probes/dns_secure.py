@@ -21,6 +21,7 @@ from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 from frame import demand
+from transcript import fact
 
 from probes.dns_base import Anchor, Endpoint, Fact, Key, Network, Zone, expect, listed, plain, shown, thinned
 
@@ -55,9 +56,12 @@ def signature_life(to: Endpoint, zones: Sequence[Zone]) -> str:
     """Expect that no signature has a day or less to live, nor starts in the future."""
     left = []
     for zone in zones:
+        lives = []
         for rdtype in (RdataType.SOA, RdataType.NS, RdataType.DNSKEY):
             key = Key(zone.name, rdtype)
-            left += [_life(signature, key) for signature in _signatures(to.ask(*key, dnssec=True).answer, key)]
+            lives += [_life(signature, key) for signature in _signatures(to.ask(*key, dnssec=True).answer, key)]
+        fact("signatures", zone=str(zone), address=to.address, days=round(min(lives) / DAY, 1))
+        left += lives
     return f"the shortest lasts {min(left) / DAY:.1f} days"
 
 

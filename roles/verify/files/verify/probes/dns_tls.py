@@ -1,6 +1,5 @@
 """The name servers over TLS (RFC 7858) and over HTTPS (RFC 8484), as a client that trusts what its host trusts."""
 
-import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +11,7 @@ import dns.query
 import dns.rcode
 from dns.rdatatype import RdataType
 from frame import ProbeError, demand
+from transcript import dial
 
 from probes.dns_base import TCP_TIMEOUT, Endpoint, Network, Pairs, expect, make_query, plain, records_in, same
 from probes.tls import of_version
@@ -41,28 +41,30 @@ def probes(network: Network) -> Pairs:
 
 def over_tls(to: Endpoint, query: dns.message.Message, name: str) -> dns.message.Message:
     """Ask over TLS a server that goes by a name."""
-    with to.reaching("TLS"):
-        return dns.query.tls(
-            query, to.address, TCP_TIMEOUT, to.port, ssl_context=ssl.create_default_context(), server_hostname=name
-        )
+    context = ssl.create_default_context()
+    options = {"ssl_context": context, "server_hostname": name}
+    return to.exchange("TLS", query, lambda: dns.query.tls(query, to.address, TCP_TIMEOUT, to.port, **options))
 
 
 def over_https(to: Endpoint, query: dns.message.Message, name: str) -> dns.message.Message:
     """Ask over HTTPS a server that goes by a name; older releases of dnspython cannot be told its address."""
+    return to.exchange("HTTPS", query, partial(_posted, to, query, name))
+
+
+def _posted(to: Endpoint, query: dns.message.Message, name: str) -> dns.message.Message:
     import httpx  # slow to load, and used here only
 
     address = f"[{to.address}]" if ":" in to.address else to.address
-    with to.reaching("HTTPS"):
-        try:
-            with httpx.Client(http2=True, verify=ssl.create_default_context(), timeout=TCP_TIMEOUT) as client:
-                reply = client.post(
-                    f"https://{address}:{to.port}/dns-query",
-                    content=query.to_wire(),
-                    headers={"Host": name, "Content-Type": TYPE, "Accept": TYPE},
-                    extensions={"sni_hostname": name},
-                )
-        except httpx.HTTPError as error:
-            raise OSError(str(error)) from error
+    try:
+        with httpx.Client(http2=True, verify=ssl.create_default_context(), timeout=TCP_TIMEOUT) as client:
+            reply = client.post(
+                f"https://{address}:{to.port}/dns-query",
+                content=query.to_wire(),
+                headers={"Host": name, "Content-Type": TYPE, "Accept": TYPE},
+                extensions={"sni_hostname": name},
+            )
+    except httpx.HTTPError as error:
+        raise OSError(str(error)) from error
     demand(reply.status_code == 200, f"HTTP status {reply.status_code}")
     answer = dns.message.from_wire(reply.content)
     demand(query.is_response(answer), "an answer to another question")
@@ -81,7 +83,7 @@ def answers(network: Network, names: list[str], ask: Ask) -> str:
 
 def shake(to: Endpoint, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
     """Connect, and return the connection."""
-    plainly = socket.create_connection((to.address, to.port), TCP_TIMEOUT)
+    plainly = dial(to.address, to.port, TCP_TIMEOUT)
     try:
         return context.wrap_socket(plainly, server_hostname=name)
     except OSError:

@@ -12,8 +12,9 @@ import dns.rdata
 import dns.tsig
 from dns.rdatatype import RdataType
 from frame import demand
+from transcript import ANSWERED, ASKED, note
 
-from probes.dns_base import TCP_TIMEOUT, Endpoint, Record, Zone
+from probes.dns_base import TCP_TIMEOUT, Endpoint, Record, Zone, counted, written
 
 HEADER = struct.Struct("!6H")  # of a message: ID, flags, and how many records each section has
 FIXED = struct.Struct("!HHIH")  # of a record, behind its name: type, class, TTL, octets of the data
@@ -33,9 +34,12 @@ def sample_of(to: Endpoint, zone: Zone, key: dns.tsig.Key | None) -> set[Record]
         query.use_tsig(key)
     wire = query.to_wire()
     with to.reaching("TCP"), socket.create_connection((to.address, to.port), TCP_TIMEOUT) as sock:
+        note(ASKED, lambda: written(query))
         sock.sendall(struct.pack("!H", len(wire)) + wire)
         with sock.makefile("rb") as stream:
-            return {record for message in _messages(stream) for record in _picked(message, wanted)}
+            found = {record for message in _messages(stream) for record in _picked(message, wanted)}
+    note(ANSWERED, f"{counted(found, 'record')} of the sample, in a transfer of all")
+    return found
 
 
 def _messages(stream: BinaryIO) -> Iterator[bytes]:

@@ -2,9 +2,7 @@
 
 import ipaddress
 import secrets
-import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +13,15 @@ import ldap
 import ldap.filter
 from frame import ProbeError, demand
 from ldap.controls import SimplePagedResultsControl
+from ldap.ldapobject import SimpleLDAPObject
+from transcript import ANSWERED, ASKED, HIDDEN, calling, command, dial, fact, note
 
 from probes.tls import of_version
 
 TIMEOUT = 8.0
 ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+SCOPES = {ldap.SCOPE_BASE: "base", ldap.SCOPE_SUBTREE: "subtree"}
+SECRETS = ("userPassword", "pwdHistory")
 # RFC 4511 section 4.14.1: the request, and how its answer ends when it is granted.
 START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
 SUCCESS = bytes.fromhex("0a010004000400")
@@ -67,15 +69,72 @@ def url(address: str) -> str:
     return f"ldap://[{address}]" if ":" in address else f"ldap://{address}"
 
 
+class Noted(SimpleLDAPObject):
+    """A connection that notes what is asked and answered, and no passwords."""
+
+    def start_tls_s(self) -> None:
+        """Note it."""
+        note(ASKED, "StartTLS")
+        super().start_tls_s()
+
+    def simple_bind(self, who: str | None = None, cred: str | None = None, *rest: Any) -> int:
+        """Note who is logged in."""
+        note(ASKED, f"bind: {who}, a password")
+        return super().simple_bind(who, cred, *rest)
+
+    def search_ext(
+        self, base: str, scope: int, filterstr: str | None = None, attrlist: Any = None, *rest: Any, **options: Any
+    ) -> int:
+        """Note what is looked for."""
+        note(ASKED, lambda: f"search: {base}, {SCOPES[scope]}, {filterstr or 'all'}: {', '.join(attrlist or ['*'])}")
+        return super().search_ext(base, scope, filterstr, attrlist, *rest, **options)
+
+    def modify_ext(self, dn: str, modlist: list[Any], *rest: Any) -> int:
+        """Note what is changed."""
+        note(ASKED, lambda: f"modify: {dn}, " + ", ".join(f"{name}: {values}" for _, name, values in modlist))
+        return super().modify_ext(dn, modlist, *rest)
+
+    def whoami_s(self, *rest: Any) -> str:
+        """Note who one is."""
+        note(ASKED, "who am I?")
+        said = super().whoami_s(*rest)
+        note(ANSWERED, said)
+        return said
+
+    def result4(self, *arguments: Any, **options: Any) -> Any:
+        """Note the entries, or what went wrong."""
+        try:
+            answer = super().result4(*arguments, **options)
+        except ldap.LDAPError as error:
+            note(ANSWERED, words_of(error))
+            raise
+        note(ANSWERED, lambda: "\n".join(map(written, answer[1] or [])) or "success")
+        return answer
+
+
+def written(entry: tuple[str, dict[str, list[bytes]]]) -> str:
+    """Return an entry as lines."""
+    dn, attributes = entry
+    if dn is None:
+        return f"ref: {attributes}"
+    lines = [
+        f"{name}: {HIDDEN if name in SECRETS else value.decode(errors='replace')}"
+        for name, values in attributes.items()
+        for value in values
+    ]
+    return "\n".join([f"dn: {dn}", *lines])
+
+
 @contextmanager
 def opened(where: str) -> Iterator[Any]:
     """Give a connection to a server; what goes wrong on it is told in the server's words."""
-    server = ldap.initialize(url(where))
+    server = Noted(url(where))
     for option in (ldap.OPT_NETWORK_TIMEOUT, ldap.OPT_TIMEOUT):
         server.set_option(option, TIMEOUT)
     server.set_option(ldap.OPT_REFERRALS, 0)
     try:
-        yield server
+        with calling(where, 389):
+            yield server
     except ldap.LDAPError as error:
         raise ProbeError(words_of(error)) from error
     finally:
@@ -127,7 +186,7 @@ def ldaps(address: str, host: str) -> str:
     """Speak TLS from the beginning."""
     context = ssl.create_default_context(cafile=ROOTS)
     with (
-        socket.create_connection((address, 636), TIMEOUT) as plain,
+        dial(address, 636, TIMEOUT) as plain,
         context.wrap_socket(plain, server_hostname=host) as connection,
     ):
         return checked(connection)
@@ -136,7 +195,7 @@ def ldaps(address: str, host: str) -> str:
 def old_version_refused(address: str, version: ssl.TLSVersion) -> str:
     """Speak a version of TLS that is too old (RFC 8996)."""
     context = of_version(version)
-    with socket.create_connection((address, 636), TIMEOUT) as plain:
+    with dial(address, 636, TIMEOUT) as plain:
         try:
             context.wrap_socket(plain).close()
         except (ssl.SSLError, ConnectionResetError) as error:
@@ -147,7 +206,8 @@ def old_version_refused(address: str, version: ssl.TLSVersion) -> str:
 def start_tls(address: str, host: str) -> str:
     """Ask for TLS, then speak it."""
     context = ssl.create_default_context(cafile=ROOTS)
-    with socket.create_connection((address, 389), TIMEOUT) as plain:
+    with dial(address, 389, TIMEOUT) as plain:
+        note(ASKED, "StartTLS")
         plain.sendall(START_TLS)
         answer = plain.recv(512)
         demand(SUCCESS in answer, f"StartTLS is not granted: {answer.hex()}")
@@ -231,7 +291,7 @@ def book_search(settings: Settings, entry: dict[str, Any]) -> str:
     """Search as the book does, without TLS and without a password."""
     public = [name for name in entry["attributes"] if name in settings["public"]]
     argv = ["ldapsearch", "-x", "-o", "nettimeout=3", "-H", url(settings["host"]), "-b", entry["dn"], *public]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TIMEOUT)
+    done = command(argv, settings["host"], 389, timeout=TIMEOUT)
     wanted = [f"dn: {entry['dn']}", "result: 0 Success", "# numEntries: 1"]
     wanted += [f"{name}: {value}" for name in public for value in listed(entry["attributes"][name])]
     missing = [line for line in wanted if line not in done.stdout.splitlines()]
@@ -254,6 +314,7 @@ def own_change(settings: Settings) -> str:
             started = time.monotonic()
             for other in hosts_of(settings)[1:]:
                 awaited(settings, other, mark)
+                fact("copy", source=first, copy=other, seconds=round(time.monotonic() - started, 3))
             seconds = time.monotonic() - started
         finally:
             server.modify_s(dn, [(ldap.MOD_REPLACE, "description", before)])

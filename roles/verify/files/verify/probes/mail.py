@@ -7,17 +7,18 @@ import email
 import email.policy
 import ipaddress
 import smtplib
-import socket
 import ssl
 from functools import partial
 from typing import Any
 
 from frame import Alone, ProbeError, demand
+from transcript import ANSWERED, dial, note
 
 from probes import mail_discovery, mail_reading
 from probes.mail_base import (
     NOBODY,
     OPENERS,
+    SMTP,
     STRANGER,
     TEXT,
     TIMEOUT,
@@ -108,8 +109,9 @@ def of_users(address: str, users: list[User], domain: str, foreign: str) -> Pair
 
 def greeting(address: str, host: str, limit: int) -> str:
     """Demand the name to which the MX record leads, the extensions of ESMTP, and no more."""
-    with socket.create_connection((address, 25), TIMEOUT) as connection:
+    with dial(address, 25, TIMEOUT) as connection:
         first = connection.recv(1000).decode(errors="replace")
+        note(ANSWERED, first)
         demand(first == f"220 {host} ESMTP\r\n", f"the greeting is {first}")
     server = smtp(address)
     try:
@@ -130,7 +132,7 @@ def greeting(address: str, host: str, limit: int) -> str:
 
 def commands(address: str) -> str:
     """Go the way of a letter without a letter, and out of order (RFC 5321 section 4.1.4)."""
-    server = smtplib.SMTP(address, 25, "[192.0.2.1]", timeout=TIMEOUT)
+    server = SMTP(address, 25, "[192.0.2.1]", timeout=TIMEOUT)
     try:
         reply(server.docmd("HELO", "[192.0.2.1]"), 250)
         reply(server.noop(), 250)
@@ -241,7 +243,7 @@ def forged(address: str, recipient: str, sender: str, author: str) -> str:
 def impostor(address: str, *names: str) -> str:
     """Demand that a stranger is not taken who says that he is this server."""
     for name in names:
-        server = smtplib.SMTP(address, 25, timeout=TIMEOUT)
+        server = SMTP(address, 25, timeout=TIMEOUT)
         try:
             text = reply(server.docmd("EHLO", name), 550)
         finally:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from frame import demand
+from transcript import ANSWERED, ASKED, HIDDEN, calling, dial, note
 
 from probes.tls import unverified
 
@@ -53,15 +54,106 @@ def named(name: str) -> Named:
     return context
 
 
+class _SMTP:
+    """What is said is noted, and no password; nor are, in the other protocols, letters that somebody has got."""
+
+    hidden = False
+
+    def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        with calling(host, port):
+            return super().connect(host, port, source_address)
+
+    def send(self, s: Any) -> None:
+        note(ASKED, HIDDEN if self.hidden else s)
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        code, text = super().getreply()
+        note(ANSWERED, lambda: "\n".join(f"{code} {line}" for line in text.decode(errors="replace").split("\n")))
+        self.hidden = code == 334  # the rest of a password (RFC 4954)
+        return code, text
+
+
+class SMTP(_SMTP, smtplib.SMTP):
+    """A connection to the mail server."""
+
+
+class SMTPS(_SMTP, smtplib.SMTP_SSL):
+    """The like over TLS."""
+
+
+class _IMAP:
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        with calling(host, port):
+            super().open(host, port, timeout)
+
+    def send(self, data: bytes) -> None:
+        note(ASKED, data)
+        super().send(data)
+
+    def readline(self) -> bytes:
+        line = super().readline()
+        note(ANSWERED, line)
+        return line
+
+    def read(self, size: int) -> bytes:
+        note(ANSWERED, f"({size} octets)")
+        return super().read(size)
+
+
+class IMAP(_IMAP, imaplib.IMAP4):
+    """A connection to the server of mailboxes."""
+
+
+class IMAPS(_IMAP, imaplib.IMAP4_SSL):
+    """The like over TLS."""
+
+
+class _POP3:
+    command = b""
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        with calling(self.host, self.port):
+            return super()._create_socket(timeout)
+
+    def _putline(self, line: bytes) -> None:
+        self.command = line.partition(b" ")[0].upper()
+        note(ASKED, line)
+        super()._putline(line)
+
+    def _getresp(self) -> bytes:
+        try:
+            answer = super()._getresp()
+        except poplib.error_proto as error:
+            note(ANSWERED, str(error))
+            raise
+        note(ANSWERED, answer)
+        return answer
+
+    def _getlongresp(self) -> Any:
+        answer = super()._getlongresp()
+        lines, size = answer[1:]
+        note(ANSWERED, f"({size} octets)" if self.command in (b"TOP", b"RETR") else b"\n".join(lines))
+        return answer
+
+
+class POP3(_POP3, poplib.POP3):
+    """A connection by the other protocol."""
+
+
+class POP3S(_POP3, poplib.POP3_SSL):
+    """The like over TLS."""
+
+
 def smtp(
     address: str, port: int = 25, context: ssl.SSLContext | None = None, hello: str = "[192.0.2.1]"
 ) -> smtplib.SMTP:
     """Speak to the mail server, with TLS at once at the port for it, at others by STARTTLS if there are settings."""
     if port == 465:
-        server: smtplib.SMTP = smtplib.SMTP_SSL(address, port, hello, timeout=TIMEOUT, context=context or unverified())
+        server: smtplib.SMTP = SMTPS(address, port, hello, timeout=TIMEOUT, context=context or unverified())
         server.ehlo()
         return server
-    server = smtplib.SMTP(address, port, hello, timeout=TIMEOUT)
+    server = SMTP(address, port, hello, timeout=TIMEOUT)
     server.ehlo()
     if context:
         server.starttls(context=context)
@@ -72,8 +164,8 @@ def smtp(
 def imap(address: str, port: int = 143, context: ssl.SSLContext | None = None) -> imaplib.IMAP4:
     """Speak to the server of mailboxes in the same way."""
     if port == 993:
-        return imaplib.IMAP4_SSL(address, port, ssl_context=context or unverified(), timeout=TIMEOUT)
-    server = imaplib.IMAP4(address, port, timeout=TIMEOUT)
+        return IMAPS(address, port, ssl_context=context or unverified(), timeout=TIMEOUT)
+    server = IMAP(address, port, timeout=TIMEOUT)
     if context:
         server.starttls(context)
     return server
@@ -82,8 +174,8 @@ def imap(address: str, port: int = 143, context: ssl.SSLContext | None = None) -
 def pop3(address: str, port: int = 110, context: ssl.SSLContext | None = None) -> poplib.POP3:
     """Speak to it by the other protocol."""
     if port == 995:
-        return poplib.POP3_SSL(address, port, context=context or unverified(), timeout=TIMEOUT)
-    server = poplib.POP3(address, port, timeout=TIMEOUT)
+        return POP3S(address, port, context=context or unverified(), timeout=TIMEOUT)
+    server = POP3(address, port, timeout=TIMEOUT)
     if context:
         server.stls(context)
     return server
@@ -94,7 +186,7 @@ class ManageSieve:
 
     def __init__(self, address: str, port: int = 4190, context: ssl.SSLContext | None = None) -> None:
         """Hear what the server can, with TLS if there are settings."""
-        self.sock = socket.create_connection((address, port), TIMEOUT)
+        self.sock = dial(address, port, TIMEOUT)
         self.stream = self.sock.makefile("rb")
         self.capabilities = self.answer()
         if context:
@@ -110,6 +202,7 @@ class ManageSieve:
             line = self.stream.readline()
             while literal := re.search(rb"{([0-9]+)}\r\n$", line):
                 line += self.stream.read(int(literal[1])) + self.stream.readline()
+            note(ANSWERED, line)
             text = line.decode().rstrip()
             if text.startswith("OK"):
                 return lines
@@ -118,6 +211,7 @@ class ManageSieve:
 
     def command(self, text: str) -> list[str]:
         """Give a command; return the lines of its answer."""
+        note(ASKED, text)
         self.sock.sendall(f"{text}\r\n".encode())
         return self.answer()
 

@@ -1,6 +1,5 @@
 """What a mail program finds out from an address alone, and what the mail servers of others do before they send."""
 
-import http.client
 import re
 import ssl
 import xml.etree.ElementTree as ET
@@ -11,6 +10,8 @@ import dns.resolver
 from frame import ProbeError, demand
 
 from probes import dane
+from probes.dns_base import look_up
+from probes.http_base import HTTPConnection, HTTPSConnection
 from probes.mail_base import OPENERS, Pairs, User, end, good, imap, named, smtp, unverified
 
 TIMEOUT = 8.0
@@ -50,9 +51,9 @@ def fetched(scheme: str, host: str, path: str, verified: bool, request: str = ""
     """Return the type and the text of what a web server shows."""
     context = ssl.create_default_context() if verified else unverified()
     if scheme == "https":
-        server: http.client.HTTPConnection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=context)
+        server: HTTPConnection | HTTPSConnection = HTTPSConnection(host, timeout=TIMEOUT, context=context)
     else:
-        server = http.client.HTTPConnection(host, timeout=TIMEOUT)
+        server = HTTPConnection(host, timeout=TIMEOUT)
     try:
         if request:
             server.request("POST", path, request, {"Content-Type": "text/xml"})
@@ -127,7 +128,7 @@ def same(domain: str, verified: bool) -> str:
 def texts(name: str, first: str) -> list[str]:
     """Return the texts of a name, of those that begin so."""
     try:
-        answer = dns.resolver.resolve(name, "TXT", lifetime=TIMEOUT)
+        answer = look_up(name, "TXT", TIMEOUT)
     except dns.resolver.NXDOMAIN as error:
         raise ProbeError(f"there is no {name}") from error
     found = [b"".join(record.strings).decode() for record in answer]
@@ -143,7 +144,7 @@ def reports(domain: str, address: str) -> str:
 
 def exchangers(domain: str) -> list[str]:
     """Return the names of a domain's mail servers."""
-    return [str(record.exchange).rstrip(".") for record in dns.resolver.resolve(f"{domain}.", "MX", lifetime=TIMEOUT)]
+    return [str(record.exchange).rstrip(".") for record in look_up(f"{domain}.", "MX", TIMEOUT)]
 
 
 def policed(domain: str, verified: bool, policy: str) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from frame import ProbeError, demand
+from transcript import ANSWERED, ASKED, command, dial, note
 
 TIMEOUT = 8.0
 PORT = 22
@@ -71,7 +72,8 @@ def exactly(connection: socket.socket, size: int) -> bytes:
 
 def offered(address: str) -> tuple[str, list[list[str]]]:
     """Return a server's banner, and what it offers at the beginning of a connection (RFC 4253)."""
-    with socket.create_connection((address, PORT), TIMEOUT) as connection:
+    with dial(address, PORT, TIMEOUT) as connection:
+        note(ASKED, "SSH-2.0-probe")
         connection.sendall(b"SSH-2.0-probe\r\n")
         banner = b""
         while not banner.endswith(b"\n"):
@@ -87,6 +89,8 @@ def offered(address: str) -> tuple[str, list[list[str]]]:
         (size,) = struct.unpack_from(">I", payload, at)
         lists.append(payload[at + 4 : at + 4 + size].decode("ascii").split(","))
         at += 4 + size
+    note(ANSWERED, banner)
+    note(ANSWERED, lambda: "\n".join(f"{what}: {', '.join(lists[place])}" for what, place in LISTS.items()))
     return banner.decode(errors="replace").strip(), lists
 
 
@@ -102,19 +106,13 @@ def modern(address: str) -> str:
 
 
 def ssh(
-    user: str, host: str, *options: str, command: str = "true", as_user: str = "", trust: str = ""
+    user: str, host: str, *options: str, order: str = "true", as_user: str = "", trust: str = ""
 ) -> subprocess.CompletedProcess:
     """Log in as a user of this host would who has never done so before."""
     argv = ["runuser", "-u", as_user, "--"] if as_user else []
     argv += ["ssh", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3", *options]
-    return run([*argv, f"{user}@{host}", command], {**os.environ, "RES_OPTIONS": trust})
-
-
-def run(argv: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
-    """Run a command in a folder that everybody may see."""
-    return subprocess.run(
-        argv, stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False, cwd="/", env=environment
-    )
+    environment = {**os.environ, "RES_OPTIONS": trust}
+    return command([*argv, f"{user}@{host}", order], host, PORT, cwd="/", env=environment)
 
 
 def words(done: subprocess.CompletedProcess) -> str:
@@ -143,7 +141,7 @@ def certified(names: list[str]) -> str:
 
 def first_login(user: str, host: str) -> str:
     """Log in without any question asked, and look at the home."""
-    done = ssh(user, host, command="ls -p", as_user=user)
+    done = ssh(user, host, order="ls -p", as_user=user)
     demand(done.returncode == 0, words(done))
     demand("Maildir/" in done.stdout.split(), f"no Maildir in the home: {done.stdout.split()}")
     return " ".join(done.stdout.split())
@@ -160,7 +158,7 @@ def sftp(user: str, host: str) -> str:
             file.write(f"put {folder}/there {name}\nget {name} {folder}/back\nrm {name}\n")
         shutil.chown(folder, user)  # who writes into it
         argv = ["runuser", "-u", user, "--", "sftp", "-q", "-b", f"{folder}/batch"]
-        done = run([*argv, "-o", "UserKnownHostsFile=/dev/null", f"{user}@{host}"])
+        done = command([*argv, "-o", "UserKnownHostsFile=/dev/null", f"{user}@{host}"], host, PORT, cwd="/")
         demand(done.returncode == 0, words(done))
         with open(f"{folder}/back", encoding="ascii") as file:
             demand(file.read() == text, "the file came back changed")

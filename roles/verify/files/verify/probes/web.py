@@ -7,13 +7,15 @@ import socket
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 from frame import ProbeError, demand
+from transcript import ANSWERED, ASKED, dial, note
 
 from probes import dane, tls
+from probes.http_base import HTTPConnection, HTTPSConnection
 
 TIMEOUT = 8.0
 STRANGER = "does-not-exist.invalid"
@@ -107,7 +109,7 @@ def ask(
     method: str = "GET",
     headers: dict[str, str] | None = None,
     port: int = 80,
-    connection: http.client.HTTPConnection | None = None,
+    connection: HTTPConnection | HTTPSConnection | None = None,
 ) -> Answer:
     """Make one request to an address, for a name."""
     own = connection or connect(address, port)
@@ -120,11 +122,11 @@ def ask(
             own.close()
 
 
-def connect(address: str, port: int = 80) -> http.client.HTTPConnection:
+def connect(address: str, port: int = 80) -> HTTPConnection | HTTPSConnection:
     """Return a connection that is made with the first request."""
     if port == 443:
-        return http.client.HTTPSConnection(address, port, timeout=TIMEOUT, context=unverified())
-    return http.client.HTTPConnection(address, port, timeout=TIMEOUT)
+        return HTTPSConnection(address, port, timeout=TIMEOUT, context=unverified())
+    return HTTPConnection(address, port, timeout=TIMEOUT)
 
 
 def credentials(user: str, password: str) -> dict[str, str]:
@@ -186,7 +188,7 @@ def over_http2(address: str, vhost: dict[str, Any], certificate: dict[str, str])
     context = unverified(certificate)
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection((address, 443), TIMEOUT) as plainly,
+        dial(address, 443, TIMEOUT) as plainly,
         context.wrap_socket(plainly, server_hostname=name) as connection,
     ):
         demand(connection.selected_alpn_protocol() == "h2", f"ALPN: {connection.selected_alpn_protocol()}")
@@ -194,6 +196,7 @@ def over_http2(address: str, vhost: dict[str, Any], certificate: dict[str, str])
         client = h2.connection.H2Connection()
         client.initiate_connection()
         wanted = [(":method", "GET"), (":authority", name), (":scheme", "https"), (":path", "/")]
+        note(ASKED, lambda: lines_of(wanted))
         client.send_headers(1, wanted, end_stream=True)
         connection.sendall(client.data_to_send())
         ended = False
@@ -208,6 +211,8 @@ def over_http2(address: str, vhost: dict[str, Any], certificate: dict[str, str])
                 elif isinstance(event, h2.events.StreamEnded):
                     ended = True
             connection.sendall(client.data_to_send())
+    note(ANSWERED, lambda: lines_of(headers.items()))
+    note(ANSWERED, text)
     demand(headers.get(":status") == "200", f"status {headers.get(':status')}")
     seconds = headers.get("strict-transport-security", "").removeprefix("max-age=")
     demand(seconds.isdigit() and int(seconds) >= 31536000, f"Strict-Transport-Security: {seconds or 'none'}")
@@ -216,6 +221,11 @@ def over_http2(address: str, vhost: dict[str, Any], certificate: dict[str, str])
         demand(f"<dd>{words}</dd>" in shown, f"the page does not say {words}")
     demand(f"<dd>{version}, " in shown, f"the page does not say {version}")
     return f"{title(shown)}, {version}"
+
+
+def lines_of(headers: Iterable[tuple[str, str]]) -> str:
+    """Return headers as people write them."""
+    return "\n".join(f"{key}: {value}" for key, value in headers)
 
 
 def decoded(text: str | bytes) -> str:
@@ -234,7 +244,7 @@ def redirected(address: str, name: str) -> str:
 def shake(address: str, name: str, context: ssl.SSLContext) -> dict[str, Any]:
     """Begin to speak TLS; return the certificate, if it is verified."""
     with (
-        socket.create_connection((address, 443), TIMEOUT) as plainly,
+        dial(address, 443, TIMEOUT) as plainly,
         context.wrap_socket(plainly, server_hostname=name) as connection,
     ):
         return {**(connection.getpeercert() or {}), "version": connection.version()}
@@ -269,16 +279,26 @@ def not_served(address: str, name: str, context: ssl.SSLContext) -> str:
     """Demand that who has no certificate, or the wrong one, gets no answer; TLS 1.3 tells so after the handshake."""
     try:
         with (
-            socket.create_connection((address, 443), TIMEOUT) as plainly,
+            dial(address, 443, TIMEOUT) as plainly,
             context.wrap_socket(plainly, server_hostname=name) as connection,
         ):
-            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-            line = connection.recv(65536).partition(b"\r\n")[0].decode(errors="replace")
+            line = first_line(connection, name)
     except ssl.SSLError as error:
+        note(ANSWERED, str(error))
         return error.reason or str(error)
     except (ConnectionResetError, BrokenPipeError):
         return "connection reset"
     raise ProbeError(f"the server answers: {line}")
+
+
+def first_line(connection: socket.socket, name: str) -> str:
+    """Ask for the first page; return the first line of the answer."""
+    request = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
+    note(ASKED, request)
+    connection.sendall(request.encode())
+    data = connection.recv(65536)
+    note(ANSWERED, data)
+    return data.partition(b"\r\n")[0].decode(errors="replace")
 
 
 def of_nobody(address: str, name: str) -> str:
@@ -294,11 +314,10 @@ def of_nobody(address: str, name: str) -> str:
 def misdirected(address: str, name: str, other: str) -> str:
     """Demand that a connection that began with another's name does not lead here (RFC 9110 section 15.5.20)."""
     with (
-        socket.create_connection((address, 443), TIMEOUT) as plainly,
+        dial(address, 443, TIMEOUT) as plainly,
         unverified().wrap_socket(plainly, server_hostname=other) as connection,
     ):
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-        line = connection.recv(65536).partition(b"\r\n")[0].decode(errors="replace")
+        line = first_line(connection, name)
     demand(" 421 " in line, line)
     return line
 
@@ -334,11 +353,13 @@ def unknown(address: str, port: int) -> str:
 
 def raw(address: str, request: str) -> tuple[str, str]:
     """Send a request as a person at a terminal types it; return the first line, and all until the server hangs up."""
-    with socket.create_connection((address, 80), TIMEOUT) as connection:
+    note(ASKED, request)
+    with dial(address, 80, TIMEOUT) as connection:
         connection.sendall(request.encode())
         data = b""
         while received := connection.recv(65536):
             data += received
+    note(ANSWERED, data)
     text = data.decode(errors="replace")
     return text.partition("\r\n")[0], text
 
