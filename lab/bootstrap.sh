@@ -12,6 +12,7 @@ need() { # need PACKAGE TEST...: the package is missing when the test fails
 
 need python3-venv python3 -c 'import ensurepip, venv'
 need openssh-client command -v ssh
+need borgbackup command -v borg
 if [ "${1:-lab}" = lab ]; then
   # A client with an engine that answers is enough, wherever the engine comes from.
   docker info >/dev/null 2>&1 || need docker.io sh -c 'command -v docker && PATH=$PATH:/usr/sbin command -v dockerd'

@@ -35,6 +35,7 @@ NAMES = {
     "accounts_secrets": "site_account_secrets",
     "apache_secrets": "site_web_secrets",
     "slapd_secrets": "site_directory_secrets",
+    "backup_secrets": "site_backup_secrets",
 }
 OCTETS = 32
 HEADER = "# `make secrets` adds what is missing here, and changes nothing. To look at it: ansible-vault view\n"

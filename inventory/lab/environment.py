@@ -66,17 +66,17 @@ def login(folder: str) -> dict[str, str]:
     }
 
 
-def folders(folder: str) -> dict[str, str]:
-    """Return where the controller keeps what belongs to the lab."""
-    return {
+def folders(folder: str) -> dict[str, Any]:
+    """Return where the controller keeps what belongs to the lab, and its backups."""
+    made = {
         "site_secrets_dir": f"{folder}/secrets",
         "openssl_ca_dir": f"{folder}/ca",
         "openssh_ca_dir": f"{folder}/ssh-ca",
         "site_ssh_keys_dir": f"{folder}/ssh-keys",
         "site_ds_dir": f"{folder}/ds",
         "site_dkim_dir": f"{folder}/dkim",
-        "bind9_backup_dir": f"{folder}/backup",
     }
+    return made | {"backup_repository": f"{folder}/backup", "backup_controller_paths": [*made.values()]}
 
 
 def releases(environment: dict[str, str]) -> dict[str, str]:

@@ -150,6 +150,8 @@ def start_anew(lab: Lab, dnssec: str = "standard") -> None:
     """Give the zone a new key."""
     lab.playbook(*RUN)
     lab.run("primary", "sh", "-c", f"rm -f /var/lib/bind/K{ZONE}.*")
+    for name in ("kept", "later", "afterwards"):
+        lab.run("primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", f"cn={name},ou=st,o=um,c=es")
     provision(lab, WWW, dnssec=dnssec)
 
 
@@ -394,17 +396,36 @@ def test_a_primary_without_its_keys_is_back_when_the_parent_knows_the_new_ones(l
     assert changed(lab.playbook("site.yml")) == 0
 
 
-def test_a_primary_with_a_backup_of_its_keys_is_not_missed(lab: Lab) -> None:
+def add_entry(lab: Lab, name: str) -> None:
+    """Add an entry to the directory."""
+    entry = f"dn: cn={name},ou=st,o=um,c=es\\nobjectClass: inetOrgPerson\\nsn: {name}\\n"
+    lab.run("primary", "sh", "-c", f"printf '{entry}' | ldapadd -Q -Y EXTERNAL -H ldapi:///")
+
+
+def entries(lab: Lab) -> list[str]:
+    """Return all of the directory that both servers have."""
+    dump = ("sh", "-c", "slapcat -o ldif_wrap=no -b o=um,c=es | grep -v ^contextCSN")
+    return [lab.run(host, *dump) for host in ("primary", "secondary")]
+
+
+def test_a_primary_with_a_backup_is_not_missed(lab: Lab) -> None:
+    """What the secondary still has of the zones and the directory is newer than the backup, and counts."""
+    add_entry(lab, "kept")
     lab.playbook("playbooks/backup.yml")
     update(lab, "later", "192.0.2.12")
+    add_entry(lab, "later")
+    wait_until(lambda: "dn: cn=later," in entries(lab)[1])
+    before = entries(lab)
     ds = lab.dig("@127.0.0.1", "st.um", "DS", host="internet")
     with resolved_throughout(lab, "www.st.um", secure=True), serials_only_rise(lab, "st.um"):
         lab.rebuild("primary")
         lab.playbook("playbooks/restore.yml", "-l", "primary")
-        lab.playbook("site.yml", "-l", "primary")
     lab.forget()
     assert lab.dig("@127.0.0.1", "st.um", "DS", host="internet") == ds
     assert dynamic(lab, "kept", "later") == [["192.0.2.11"], ["192.0.2.12"]] * 2
+    assert entries(lab) == before
+    add_entry(lab, "afterwards")
+    wait_until(lambda: "dn: cn=afterwards," in entries(lab)[1], 60)
     is_sound(lab, "st.um")
     is_sound(lab, "dyn.st.um")
     assert changed(lab.playbook("site.yml")) == 0

@@ -12,7 +12,16 @@ from hypothesis import settings
 sys.dont_write_bytecode = True
 TOP = Path(__file__).parents[2]
 ROLES = sorted(str(path.relative_to(TOP)) for path in TOP.glob("roles/*/filter_plugins"))
-FOLDERS = ("filter_plugins", *ROLES, "roles/verify/files/verify", "library", "callback_plugins", "docs", "lab")
+FOLDERS = (
+    "filter_plugins",
+    *ROLES,
+    "roles/verify/files/verify",
+    "roles/backup/files",
+    "library",
+    "callback_plugins",
+    "docs",
+    "lab",
+)
 sys.path[:0] = [str(TOP / folder) for folder in FOLDERS]
 ansible.module_utils.__path__.append(str(TOP / "module_utils"))
 # A filter that uses another one asks Ansible for it.

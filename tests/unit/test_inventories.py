@@ -101,6 +101,15 @@ def test_the_inventories_have_the_same_groups(lab: Controller) -> None:
     assert groups("example") <= groups("lab")
 
 
+def test_what_a_run_makes_beside_an_inventory_is_no_inventory(mine: Controller) -> None:
+    for folder in ("ca/root-1", "ssh-ca/primary", "backup/data"):
+        (mine.inventory / folder).mkdir(parents=True)
+        (mine.inventory / folder / "serial").write_text("01\n")
+    done = mine.run("ansible-inventory", "-i", mine.inventory, "--graph")
+    assert done.returncode == 0, done.stderr
+    assert "--primary\n" in done.stdout
+
+
 @pytest.mark.parametrize(("kind", "hosts"), [("lab", 4), ("mine", 3)])
 def test_every_variable_of_every_host_has_a_value(kind: str, hosts: int, request: pytest.FixtureRequest) -> None:
     controller: Controller = request.getfixturevalue(kind)
