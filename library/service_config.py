@@ -679,11 +679,14 @@ class Transaction:
     def probe(self) -> None:
         """Wait until the service works."""
         argv = self.params["probe"] or (["systemctl", "is-active", self.unit] if self.unit else ["true"])
-        deadline = time.monotonic() + self.params["probe_timeout"]
+        deadline, told = time.monotonic() + self.params["probe_timeout"], None
         while True:
             code, words = run(argv, max(deadline - time.monotonic(), 0.1))
             if not code:
                 return
+            # The last one may be cut short, and says less than the one before.
+            code, words = told if told and code == -signal.SIGKILL else (code, words)
+            told = code, words
             if time.monotonic() + 0.1 > deadline:
                 limit = f"for {self.params['probe_timeout']:g} s (exit status {code})"
                 raise ServiceError(f"the probe {shown(argv)} failed {limit}:\n{self.redact(words)}")

@@ -557,6 +557,14 @@ def test_a_probe_that_hangs_is_stopped(service):
     assert "the probe sleep 60 failed for 0.2 s (exit status -9):\n(no answer within 0.2 s)" in message
 
 
+def test_what_the_last_probe_that_was_not_stopped_said_is_told(service):
+    mark = service.etc.parent / "asked"
+    probe = ["sh", "-c", f"test ! -e {mark} || exec sleep 60; touch {mark}; echo the cause; exit 3"]
+    message = service.fail(service.file(), probe=probe, probe_timeout=0.5)
+    assert message.splitlines()[0].endswith("failed for 0.5 s (exit status 3):")
+    assert "\nthe cause\n" in message
+
+
 def test_a_missing_command_is_named(service):
     assert "nowhere failed (exit status 127):\nnowhere: No such file or directory" in service.fail(
         service.file(), reload=["nowhere"]
