@@ -23,7 +23,7 @@ options:
       - What the host has, in lines. C(group) and C(skel) tell that the group and the new users' C(Maildir) are there.
         C(made|NAME) is whom the role has made, C(given|NAME|MARK) what was written down of the last password given to
         somebody.
-      - C(user|NAME|UID|GECOS|SHELL|PASSWORD|EXPIRES|GROUPS|MAILDIR|KEY) is an account. PASSWORD is V(set), V(locked) or
+      - C(user|NAME|UID|SHELL|PASSWORD|EXPIRES|GROUPS|MAILDIR|KEY|GECOS) is an account. PASSWORD is V(set), V(locked) or
         V(none); EXPIRES is a day since 1970, or empty (shadow(5)); the last two are V(yes) or V(no).
       - Other lines say nothing here. Only the host's own accounts are in them, and none that it knows by a directory.
     type: str
@@ -74,8 +74,8 @@ EXAMPLES = r"""
       skel
       made|user1
       made|user2
-      user|user1|1000||/bin/bash|set||user1 dummies|yes|no
-      user|user2|1001||/bin/bash|set||user2 dummies|yes|no
+      user|user1|1000|/bin/bash|set||user1 dummies|yes|no|
+      user|user2|1001|/bin/bash|set||user2 dummies|yes|no|
     due: "{{ [{'name': 'user1'}] | accounts_due(seen, 'dummies', '/bin/bash') }}"
 """
 
@@ -95,7 +95,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-FIELDS = ("uid", "gecos", "shell", "login", "expires", "groups", "maildir", "key")
+FIELDS = ("uid", "shell", "login", "expires", "groups", "maildir", "key", "gecos")
 SYSTEM = 1000  # accounts with a smaller number are the system's own (Debian policy 9.2.2)
 CHANGED = "its password is another one in the settings"
 UNKNOWN = "its password is not written down yet"
@@ -104,7 +104,7 @@ LOCKED = "1"  # the day on which an account that is locked has ended
 
 def accounts_in(seen: str) -> dict[str, dict[str, str]]:
     """Return the accounts by their names."""
-    lines = [line.split("|") for line in seen.splitlines() if line.startswith("user|")]
+    lines = [line.split("|", len(FIELDS) + 1) for line in seen.splitlines() if line.startswith("user|")]
     return {name: dict(zip(FIELDS, fields, strict=True)) for _, name, *fields in lines}
 
 

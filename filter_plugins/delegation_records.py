@@ -103,7 +103,8 @@ KINDS = {4: "A", 6: "AAAA"}
 def absolute(text: str, domain: str) -> str:
     """Read a name relative to the domain, into its absolute form in lower case."""
     try:
-        return dns.name.from_text(text.lower(), dns.name.from_text(domain.lower())).to_text()
+        above = dns.name.from_text(domain.lower(), idna_codec=dns.name.IDNA_2008_Practical)
+        return dns.name.from_text(text.lower(), above, dns.name.IDNA_2008_Practical).to_text()
     except dns.exception.DNSException as cause:
         raise ValueError(f"{text!r} is not a domain name in {domain!r}: {cause}") from cause
 

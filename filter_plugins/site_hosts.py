@@ -25,8 +25,8 @@ options:
     required: true
 notes:
   - "Refused: a host that is not in the inventory; a host with no address; C(host_ipv4) that is not an IPv4 address or
-    C(host_ipv6) that is not an IPv6 address; C(host_names) that are not a list of strings. Errors name the host and the
-    variable."
+    C(host_ipv6) that is not an IPv6 address; C(host_names) that are not a list of names, or call a host C(localhost).
+    Errors name the host and the variable."
 seealso:
   - plugin: host_records
     plugin_type: filter
@@ -57,7 +57,7 @@ _value:
       description: The inventory name.
       type: str
     names:
-      description: The names in the zone.
+      description: The names in the zone, with A-labels.
       type: list
       elements: str
     addresses:
@@ -71,6 +71,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import filter_loader
 
 ADDRESS = {"host_ipv4": ipaddress.IPv4Address, "host_ipv6": ipaddress.IPv6Address}
 
@@ -96,7 +97,9 @@ def read_addresses(host: str, variables: Mapping[str, Any]) -> list[str]:
         try:
             if not isinstance(address, str):
                 raise ValueError(f"{address!r} is not a string, quote it")
-            parse(address)
+            if "%" in str(parse(address)):
+                raise ValueError(f"{address!r} has a zone index, which means something on one host only")
+            filter_loader.get("checked").j2_function(address, "address", f"{variable} of host {host}")
         except ValueError as cause:
             raise AnsibleFilterError(f"Edit {variable} of host {host}: {cause}") from cause
         addresses.append(address)
@@ -110,6 +113,8 @@ def read_names(host: str, variables: Mapping[str, Any]) -> list[str]:
     names = variables.get("host_names", [host])
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise AnsibleFilterError(f"Edit host_names of host {host}: {names!r} is not a list of at least one string")
+    names = filter_loader.get("a_labels").j2_function(names, f"host_names of host {host}")
+    filter_loader.get("checked").j2_function([names], "names_of_host", f"host_names of host {host}")
     return names
 
 

@@ -31,9 +31,8 @@ options:
     description: The public authority, as in the variable C(apache_acme).
     type: dict
 notes:
-  - "Refused: a name that is not a domain name, or that is there twice; a network that is none; a group that is not
-    there; a member of a group without a password; client certificates without TLS or an authority; a folder that is no
-    absolute path; C(acme) without C(tls), or while something of the authority is not told."
+  - "Refused: a name that is there twice; a group that is not there; a member of a group without a password; client
+    certificates without TLS or an authority; C(acme) without C(tls), or while something of the authority is not told."
 """
 
 EXAMPLES = r"""
@@ -56,7 +55,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible.plugins.loader import filter_loader
 
 NEEDED = ["url", "caa", "contact", "agreed"]
 
@@ -69,15 +67,10 @@ def vhosts_checked(
     authority: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Refuse virtual hosts that cannot be served."""
-    checked = filter_loader.get("checked").j2_function
     names = [name for vhost in vhosts for name in [vhost["name"], *(vhost.get("aliases") or [])]]
-    checked(names, "domain", "apache_vhosts")
     if twice := sorted(name for name, times in Counter(map(str.lower, names)).items() if times > 1):
         raise AnsibleFilterError(f"Edit apache_vhosts: twice there: {', '.join(twice)}")
     for vhost in vhosts:
-        checked(vhost.get("networks") or [], "network", f"the networks of {vhost['name']} in apache_vhosts")
-        for url, folder in (vhost.get("folders") or {}).items():
-            checked([url, folder], "path", f"the folders of {vhost['name']} in apache_vhosts")
         if vhost.get("client_certificates") and not vhost.get("tls"):
             raise AnsibleFilterError(f"Edit apache_vhosts: {vhost['name']} has client_certificates, which takes tls")
         if vhost.get("client_certificates") and not client_authority:

@@ -116,10 +116,10 @@ def test_whom_an_answer_can_reach_may_write(lab: Lab, sender: str, code: int) ->
     ("settings", "words"),
     [
         ({"exim4_catch_all": {"st um": "user1"}}, "Edit exim4_catch_all: 'st um' is not valid as domain"),
-        ({"exim4_catch_all": {"st.um": "a b"}}, "Edit exim4_catch_all: 'a b' is not valid as mailbox"),
-        ({"exim4_senders": {"user1": ["x y"]}}, "Edit exim4_senders: 'x y' is not valid as mailbox"),
-        ({"exim4_rate_limit": -1}, "Edit exim4_rate_limit: -1 is not valid as count"),
-        ({"exim4_rate_period": 0}, "Edit exim4_rate_period: 0 is not valid as seconds"),
+        ({"exim4_catch_all": {"st.um": "a b"}}, "Edit exim4_catch_all.st.um: 'a b' is not valid as mailbox"),
+        ({"exim4_senders": {"user1": ["x y"]}}, "Edit exim4_senders.user1[0]: 'x y' is not valid as mailbox"),
+        ({"exim4_rate_limit": -1}, "Edit exim4_rate_limit: -1 is not valid as 0..1000000"),
+        ({"exim4_rate_period": 0}, "Edit exim4_rate_period: 0 is not valid as 1..31536000"),
         ({"exim4_smarthost": {"port": 587}}, "Edit exim4_smarthost"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_letter_goes_out_and_its_answer_comes_back(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("playbook", "settings", "words"),
     [
-        ("prepare.yml", {"postfix_domains": ["example org"]}, "Edit postfix_domains: 'example org' is not valid"),
+        ("prepare.yml", {"postfix_domains": ["example org"]}, "Edit postfix_domains[0]: 'example org' is not valid"),
         ("mail.yml", {"postfix_options": {"inet_protocols": "none"}}, "postfix check"),
     ],
 )

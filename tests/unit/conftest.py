@@ -2,8 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import ansible.module_utils
+import pytest
 from ansible.plugins.loader import filter_loader
 from hypothesis import settings
 
@@ -30,3 +32,11 @@ filter_loader.add_directory(str(TOP / "filter_plugins"))
 # The same examples in each run, so that a failure in CI is a failure here.
 settings.register_profile("unit", database=None, deadline=None, derandomize=True)
 settings.load_profile("unit")
+
+
+@pytest.fixture(scope="session")
+def preflight(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The checks that a run begins with, on the lab's settings."""
+    from preflight import Preflight  # Ansible reads its configuration when it is imported
+
+    return Preflight(tmp_path_factory.mktemp("preflight"))

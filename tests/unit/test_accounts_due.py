@@ -3,7 +3,7 @@ from accounts_due import accounts_due
 from ansible.errors import AnsibleFilterError
 
 HOST = ["group", "skel"]
-ONE = "user|user1|1000|User One,,,|/bin/bash|set||user1 dummies|yes|yes"
+ONE = "user|user1|1000|/bin/bash|set||user1 dummies|yes|yes|User One,,,"
 
 
 def seen(*accounts, made=("user1",), host=HOST):
@@ -61,6 +61,11 @@ def test_what_is_not_as_wanted_is_changed(old, new, more, reason):
     assert item["needs_password"] == ("password" in reason)
 
 
+@pytest.mark.parametrize("name", ["User | One", 'U"s\\er', "Ñandú; Ï"])
+def test_a_name_is_what_it_is(name):
+    assert due([USER | {"full_name": name}], seen(ONE.replace("User One", name)), ssh_keys=True) == []
+
+
 def test_somebody_whom_an_admin_has_locked_stays_locked():
     assert due([USER], seen(ONE.replace("|set|", "|locked|"))) == []
 
@@ -101,7 +106,7 @@ def test_who_is_to_be_deleted_is_and_once():
 )
 def test_refuses_what_cannot_be_meant(users, more, message):
     with pytest.raises(AnsibleFilterError) as error:
-        due(users, seen(ONE, "user|daemon|1|daemon|/usr/sbin/nologin|none||daemon|no|no"), **more)
+        due(users, seen(ONE, "user|daemon|1|/usr/sbin/nologin|none||daemon|no|no|daemon"), **more)
     assert message in str(error.value)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import role_readmes
 import yaml
+from checked import checked
 
 TOP = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (TOP / "roles").iterdir() if path.is_dir())
@@ -52,6 +53,41 @@ def test_options_are_described_and_typed(role: str) -> None:
         assert option.get("description"), name
         assert option.get("type"), name
         assert (option["type"] == "list") == ("elements" in option), name
+
+
+def kinds_in(kinds: Any) -> list[str]:
+    """Return the kinds that are in others."""
+    if isinstance(kinds, str):
+        return [kinds]
+    return [kind for inner in (kinds.values() if isinstance(kinds, dict) else kinds) for kind in kinds_in(inner)]
+
+
+def unknown(kinds: Any, option: dict[str, Any], path: str) -> list[str]:
+    """Return what has a kind, but is not in the argument_specs, or is of another shape there."""
+    kind = "list" if isinstance(kinds, list) else "dict" if isinstance(kinds, dict) else ""
+    if kind and option.get("type") != kind:
+        return [path]
+    if kind == "list":
+        inner = {**option, "type": option.get("elements")}
+        return unknown(kinds[0], inner, path) if len(kinds) == 1 else [path]
+    options = option.get("options")
+    if not kind or not options:
+        return []
+    return [name for name in kinds if name not in options] + [
+        each
+        for name, inner in kinds.items()
+        if name in options
+        for each in unknown(inner, options[name], f"{path}.{name}")
+    ]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_kinds_are_those_of_options(role: str) -> None:
+    kinds, specified = read(role, "vars/main.yml").get(f"__{role}_kinds", {}), options(role)
+    assert not kinds.keys() - specified.keys()
+    assert not [each for name, kind in kinds.items() for each in unknown(kind, specified[name], name)]
+    for kind in kinds_in(kinds):
+        checked([], kind, "x")
 
 
 @pytest.mark.parametrize("role", ROLES)

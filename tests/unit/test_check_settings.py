@@ -34,6 +34,17 @@ ROLES = {
                         },
                         "demo_pin": {"type": "int", "no_log": True},
                         "demo_key": {"type": "str", "no_log": True},
+                        "demo_keys": {
+                            "type": "list",
+                            "elements": "dict",
+                            "options": {"name": {"type": "str"}, "secret": {"type": "str", "no_log": True}},
+                        },
+                        "demo_switch": {"type": "bool"},
+                        "demo_score": {"type": "float"},
+                        "demo_path": {"type": "path"},
+                        "demo_raw": {"type": "raw"},
+                        "demo_places": {"type": "dict"},
+                        "demo_people": {"type": "list", "elements": "dict"},
                     }
                 }
             }
@@ -41,6 +52,12 @@ ROLES = {
         "defaults/main.yml": {"demo_color": "red", "demo_count": 1, "demo_addresses": ["{{ __demo_first }}"]},
         "vars/main.yml": {
             "__demo_first": "192.0.2.1",
+            "__demo_kinds": {
+                "demo_hosts": [{"name": "domain"}],
+                "demo_places": {"home": "path", "each name": "user", "each": ["network"]},
+                "demo_people": [{"name": "user", "uid": "1000..60000"}],
+                "demo_path": "path?",
+            },
             "__demo_checks": [
                 "{{ demo_count | checked('count', 'demo_count') }}",
                 "{{ demo_addresses | checked('address', 'demo_addresses') }}",
@@ -83,7 +100,11 @@ CASES = {
     ),
     "no near match": (["demo"], GOOD | {"demo_xyzzy": 1}, ["demo: demo_xyzzy is not a variable of role demo"]),
     "unknown where nothing is known": (["plain"], {"plain_x": 1}, ["plain_x is not a variable of role plain"]),
-    "wrong type where nothing is checked": (["unchecked"], {"unchecked_x": "five"}, ["'unchecked_x' is of type str"]),
+    "wrong type where nothing is checked": (
+        ["unchecked"],
+        {"unchecked_x": "five"},
+        ["Edit unchecked_x: 'five' is not an integer, without quotes"],
+    ),
     "several at once": (
         ["demo"],
         {
@@ -96,10 +117,10 @@ CASES = {
         [
             "Edit the settings of demo: demo_addrs is not a variable",
             "; demo_colour is not a variable of role demo; is demo_color meant?",
-            "; missing required arguments: demo_name",
-            "argument 'demo_count' is of type str",
-            "value of demo_color must be one of: red, blue, got: green",
-            "missing required arguments: name found in demo_hosts",
+            "; Edit demo_name: it has to be given",
+            "; Edit demo_color: 'green' is not one of 'red', 'blue'",
+            "; Edit demo_count: 'many' is not an integer, without quotes",
+            "; Edit demo_hosts[0]: name has to be given; Edit demo_hosts[0].port: 'x' is not an integer",
         ],
     ),
     "the first wrong role alone": (
@@ -118,12 +139,107 @@ CASES = {
     "types come before checks": (
         ["demo"],
         GOOD | {"demo_count": -1, "demo_color": "green"},
-        ["value of demo_color must be one of"],
+        ["Edit demo_color: 'green' is not one of 'red', 'blue'"],
+    ),
+    "right kinds": (
+        ["demo"],
+        GOOD
+        | {
+            "demo_hosts": [{"name": "a.um", "port": 5}],
+            "demo_places": {"home": "/home", "user1": ["192.0.2.0/24"]},
+            "demo_people": [{"name": "user1", "uid": 1000}],
+            "demo_path": "",
+            "demo_switch": False,
+            "demo_score": 5,
+            "demo_raw": {"x": None},
+        },
+        [],
+    ),
+    "wrong kinds": (
+        ["demo"],
+        GOOD
+        | {
+            "demo_hosts": [{"name": "a.um"}, {"name": "a b"}],
+            "demo_places": {"home": "home", "User": ["192.0.2.0"], "user1": "192.0.2.0/24"},
+            "demo_people": [{"name": "user1", "uid": 5, "home": "/"}],
+            "demo_path": "x",
+        },
+        [
+            "Edit demo_hosts[1].name: 'a b' is not valid as domain: labels",
+            "; Edit demo_path: 'x' is not valid as path",
+            "; Edit demo_people[0]: there is no 'home'; possible: name, uid",
+            "; Edit demo_people[0].uid: 5 is not valid as 1000..60000",
+            "; Edit demo_places: 'User' is not valid as user",
+            "; Edit demo_places.User[0]: '192.0.2.0' is not valid as network",
+            "; Edit demo_places.home: 'home' is not valid as path",
+            "; Edit demo_places.user1: '192.0.2.0/24' is not a list",
+        ],
+    ),
+    "types come before kinds": (
+        ["demo"],
+        GOOD | {"demo_path": "x", "demo_switch": 1},
+        ["Edit demo_switch: 1 is not true"],
+    ),
+    "a truth value is no number": (["demo"], GOOD | {"demo_count": True}, ["Edit demo_count: True is not an integer"]),
+    "a truth value is no string": (["demo"], GOOD | {"demo_color": False}, ["Edit demo_color: False is not a string"]),
+    "a number is no string": (["demo"], {"demo_name": 5}, ["Edit demo_name: 5 is not a string, in quotes"]),
+    "a string is no truth value": (
+        ["demo"],
+        GOOD | {"demo_switch": "no"},
+        ["Edit demo_switch: 'no' is not true or false"],
+    ),
+    "a string is no number": (["demo"], GOOD | {"demo_count": "1"}, ["Edit demo_count: '1' is not an integer"]),
+    "a string is no list": (["demo"], GOOD | {"demo_addresses": "a,b"}, ["Edit demo_addresses: 'a,b' is not a list"]),
+    "a string is no dictionary": (
+        ["demo"],
+        GOOD | {"demo_places": "a=b"},
+        ["Edit demo_places: 'a=b' is not a dictionary"],
+    ),
+    "nothing": (
+        ["demo"],
+        GOOD | {"demo_places": None},
+        ["Edit demo_places: it is empty; give a dictionary, or leave it"],
+    ),
+    "a long value": (
+        ["demo"],
+        GOOD | {"demo_path": "x" * 100},
+        [f"Edit demo_path: '{'x' * 59}... is not valid as path"],
+    ),
+    "an unknown key": (
+        ["demo"],
+        GOOD | {"demo_hosts": [{"name": "a.um", "address": "x"}]},
+        ["Edit demo_hosts[0]: there is no 'address'; possible: name, port"],
+    ),
+    "secret in the place of what has it": (
+        ["demo"],
+        GOOD | {"demo_keys": ["{{ the_secret }}"]},
+        ["Edit demo_keys[0]: the value is not a dictionary"],
+    ),
+    "what another variable is": (
+        ["demo"],
+        GOOD | {"demo_hosts": "{{ servers }}", "servers": "{{ machines }}", "machines": [{"name": "a b"}]},
+        ["Edit machines[0].name: 'a b' is not valid as domain"],
+    ),
+    "what is made of another variable": (
+        ["demo"],
+        GOOD | {"demo_hosts": "{{ machines[:1] }}", "machines": [{"name": "a b"}]},
+        ["Edit demo_hosts[0].name: 'a b' is not valid as domain"],
+    ),
+    "what is given comes first": (
+        {"given": ["demo"], "roles": ["unchecked"]},
+        {"demo_path": "x", "unchecked_x": "five"},
+        ["Edit the settings of demo: Edit demo_path: 'x' is not valid as path"],
+    ),
+    "what is given need not be all": ({"given": ["demo"], "roles": []}, {"demo_color": "red"}, []),
+    "what is made of it comes later": (
+        {"given": ["demo"], "roles": ["unchecked"]},
+        {"demo_path": "{{ unchecked_x }}", "unchecked_x": "five"},
+        ["Edit the settings of unchecked: "],
     ),
     "undefined in a setting": (
         ["demo"],
         {"demo_name": "{{ nobody_gave_this }}"},
-        ["Edit the settings of demo: ", "'nobody_gave_this' is undefined"],
+        ["Edit the settings of demo: Edit demo_name: 'nobody_gave_this' is undefined"],
     ),
     "a setting that depends on one that is wrong": (
         ["demo"],
@@ -140,7 +256,7 @@ CASES = {
     "secret of a wrong type": (
         ["demo"],
         GOOD | {"demo_pin": "{{ the_secret }}"},
-        ["argument 'demo_pin' is of type str"],
+        ["Edit the_secret: the value is not an integer, without quotes"],
     ),
     "secret that a check repeats": (
         ["demo"],
@@ -153,7 +269,7 @@ CASES = {
         [],
     ),
     "roles not given": (None, {}, ["missing required arguments: roles"]),
-    "another argument": ({"role": "demo", "roles": []}, {}, ["role. Supported parameters include: roles, tell"]),
+    "another argument": ({"role": "demo", "roles": []}, {}, ["role. Supported parameters include: given, roles, tell"]),
 }
 
 
