@@ -94,14 +94,17 @@ faults: ## the slow proofs, on the running lab: kills, bad edits, rebuilt hosts
 	$(phase) "Slow tests of hosts" pytest --quiet -m slow tests/hosts
 
 .PHONY: bench
-bench: ## figures beside their floors and peers
-	$(phase) "Figures: a run without changes" tests/bench/bench.py
+bench: ## figures beside their floors and peers, on the running lab: build/bench.json
+	$(phase) "Figures: runs" env PYTHONPATH=tests tests/bench/runs.py
 	$(phase) "Figures: the name servers at scale" env PYTHONPATH=tests tests/bench/scale.py
 	$(phase) "Figures: the mail server" env PYTHONPATH=tests tests/bench/mail.py
 	$(phase) "Figures: the directory" env PYTHONPATH=tests tests/bench/directory.py
 
+COMPILE := uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-annotate --no-header --quiet
+
 .PHONY: lock
-lock: environment ## resolve pyproject.toml into requirements.txt, pinned and hashed
+lock: environment ## resolve what is needed into requirements.txt, pinned and hashed, and what it is compared with
 	@pip install --quiet uv
-	@uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.txt
+	@$(COMPILE) pyproject.toml --output-file requirements.txt
+	@echo pyinfra | $(COMPILE) - --output-file tests/bench/pyinfra.txt

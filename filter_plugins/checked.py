@@ -171,7 +171,10 @@ PATTERNS = {
     "dn": (rf"[A-Za-z]+={DN_VALUE}(?:,[A-Za-z]+={DN_VALUE})*", "names such as cn=reader,o=um,c=es are possible"),
     "folder": (r"[\w&'()+-](?:[\w .&'()+-]*[\w&'()+-])?", "letters, digits, spaces and . & ' ( ) + - are possible"),
     "fqdn": (rf"(?:{NAMES})?\.", "a full name with its final dot is possible, such as ns1.st.um."),
-    "glob": (r"/[\w .+@~/*?!\[\]-]*", "an absolute path of letters, digits, spaces and . _ + @ ~ - * ? ! [ ] is possible"),
+    "glob": (
+        r"/[\w .+@~/*?!\[\]-]*",
+        "an absolute path of letters, digits, spaces and . _ + @ ~ - * ? ! [ ] is possible",
+    ),
     "group": (r"[A-Za-z_][A-Za-z0-9_-]{0,31}", "up to 32 letters, digits, _ and - are possible"),
     "host": (r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", "up to 63 letters, digits and _ . - are possible"),
     "identifier": (r"[A-Za-z][A-Za-z0-9_-]{0,62}", "up to 63 letters, digits, _ and -, first a letter, are possible"),

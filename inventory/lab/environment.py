@@ -5,7 +5,8 @@ Labs run side by side, each under its own name (LAB_NAME), with its files in a f
 and with its own pair of networks: 172.16.<LAB_NET>.0/24 is the local one, the next number is the outside. 22 is the
 book's; LAB_NET must be even. For IPv6 they are private ones (ULA, RFC 4193). LAB_SETTINGS is a JSON object of settings
 that count for its hosts in the place of those in group_vars, e.g. '{"identity": "directory"}'. With LAB_SWAPPED=true
-the hosts of the site change their release of Debian for the other one.
+the hosts of the site change their release of Debian for the other one. LAB_SECONDARIES is how many secondary DNS
+servers there are, from 1 to 9.
 """
 
 import json
@@ -79,16 +80,36 @@ def folders(folder: str) -> dict[str, Any]:
     return made | {"backup_repository": f"{folder}/backup", "backup_controller_paths": [*made.values()]}
 
 
+def more_secondaries(environment: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the secondary DNS servers beyond the one that each lab has, with their addresses and names.
+
+    Raises:
+        SystemExit: when LAB_SECONDARIES is not a number from 1 to 9.
+    """
+    number = environment.get("LAB_SECONDARIES") or "1"
+    if number not in map(str, range(1, 10)):
+        sys.exit(f"LAB_SECONDARIES is {number}, which is not a number from 1 to 9")
+    return {
+        f"secondary{each}": {
+            "host_ipv4": f"{{{{ site_ipv4_prefix }}}}.{140 + each}",
+            "host_ipv6": f"{{{{ site_ipv6_prefix }}}}::{140 + each}",
+            "host_names": [f"ns{each + 1}"],
+        }
+        for each in range(2, int(number) + 1)
+    }
+
+
 def releases(environment: dict[str, str]) -> dict[str, str]:
     """Return the hosts' releases of Debian; the world stays as it is.
 
     Raises:
-        SystemExit: when LAB_SWAPPED is neither true nor false.
+        SystemExit: when LAB_SWAPPED is neither true nor false, or for what more_secondaries() raises it.
     """
+    hosts = RELEASES | dict.fromkeys(more_secondaries(environment), RELEASES["secondary"])
     swapped = environment.get("LAB_SWAPPED") or "false"
     if swapped not in ("true", "false"):
         sys.exit(f"LAB_SWAPPED is {swapped}, which is neither true nor false")
-    return RELEASES | {host: OTHER[RELEASES[host]] for host in RELEASES if swapped == "true" and host != "internet"}
+    return hosts | {host: OTHER[hosts[host]] for host in hosts if swapped == "true" and host != "internet"}
 
 
 def inventory(environment: dict[str, str]) -> dict[str, Any]:
@@ -104,15 +125,17 @@ def inventory(environment: dict[str, str]) -> dict[str, Any]:
         sys.exit(f"LAB_SETTINGS is {text}, which is not JSON: {cause}")
     if not isinstance(own, dict):
         sys.exit(f"LAB_SETTINGS is {text}, which is not a JSON object")
-    given = settings(environment)
+    given, more = settings(environment), more_secondaries(environment)
     return {
         "all": {"vars": given},
+        "secondary_servers": {"hosts": [*more]},
         "lab": {"hosts": [*RELEASES], "vars": login(given["lab_build"])},
         # What is said of a host counts more than what the files in group_vars say of all.
         "_meta": {
             "hostvars": {
                 host: {"ansible_host": f"{given['lab_name']}-{host}", "lab_release": release}
                 | folders(given["lab_build"])
+                | more.get(host, {})
                 | own
                 for host, release in releases(environment).items()
             }

@@ -6,9 +6,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from figures import keep
 from lab import TOP, Lab
 from peers import PEER, compared
 
@@ -166,7 +166,7 @@ def figures_of(seen: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, write build/bench-directory.json, and fail where ours does less than its share."""
+    """Measure, write build/bench.json, and fail where ours does less than its share."""
     release = LAB.release("primary")
     figures: dict[str, Any] = {"what": "medians of so many rounds", "rounds": ROUNDS, "entries": ENTRIES}
     figures |= {"release": release, "searches": SEARCHES}
@@ -193,8 +193,7 @@ def main() -> None:
         LAB.run("primary", "sh", "-c", empty)
         container = LAB.container("package")
         subprocess.run(["docker", "rm", "--force", "--volumes", container], check=False, capture_output=True)
-    Path(TOP / "build" / "bench-directory.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    keep("directory", figures)
     if (ratio := figures["searches per second"]["ours / package"]["ratio"]) < SHARE:
         sys.exit(f"Searches: {ratio} of the package's, less than {SHARE:g}")
     for what, limit in (("run / slapadd -q", LOAD_LIMIT), ("with / without", REPEAT_LIMIT)):

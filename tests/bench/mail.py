@@ -6,9 +6,9 @@ import secrets
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+from figures import keep
 from lab import TOP, Lab
 from peers import PEER, compared
 
@@ -140,7 +140,7 @@ def rounds(works: list[tuple[str, bool]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure all, write build/bench-mail.json, and fail where ours does less than its share."""
+    """Measure all, write build/bench.json, and fail where ours does less than its share."""
     release = LAB.release("primary")
     figures: dict[str, Any] = {"what": "medians of so many rounds", "rounds": ROUNDS, "counts": COUNTS}
     try:
@@ -158,9 +158,7 @@ def main() -> None:
             ["docker", "rm", "--force", "--volumes", LAB.container("package")], check=False, capture_output=True
         )
         LAB.playbook("playbooks/mail.yml", "--limit", "primary")
-    file = Path(TOP / "build" / "bench-mail.json")
-    file.write_text(json.dumps(figures, indent=1) + "\n")
-    print(json.dumps(figures, indent=1))
+    keep("mail", figures)
     ratios = {name: figure["per second"]["ours / package"]["ratio"] for name, figure in figures["checks off"].items()}
     if missed := [f"{name}: {ratio} of the package's" for name, ratio in ratios.items() if ratio < SHARE]:
         sys.exit(f"Less than {SHARE:g}: {'; '.join(missed)}")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from asking import Asking
-from watching import watched
 
+from asking import Asking
 from lab import Lab, changed
+from watching import watched
 
 # Which units, on which hosts, in the order in which they are restarted
 ORDER = [

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from watching import watched
 
 from lab import Lab, changed
+from watching import watched
 
 HOSTS = ("primary", "secondary", "client")
 # Prints what there is of packages, users, groups, ports, units, mounts, settings of the kernel, rules of the firewall,

@@ -76,3 +76,20 @@ def test_the_releases_are_swapped(swapped: str, found: str) -> None:
         assert [hosts[host]["lab_release"] for host in ("primary", "secondary", "client", "internet")] == found.split()
     else:
         assert (done.returncode, done.stderr) == (1, "LAB_SWAPPED is yes, which is neither true nor false\n")
+
+
+def test_there_can_be_more_secondaries() -> None:
+    environment = {"PATH": "/usr/bin:/bin", "LAB_SECONDARIES": "3", "LAB_SWAPPED": "true"}
+    found = json.loads(subprocess.run([SCRIPT], env=environment, capture_output=True, text=True, check=True).stdout)
+    assert found["secondary_servers"]["hosts"] == ["secondary2", "secondary3"]
+    own = found["_meta"]["hostvars"]["secondary3"]
+    assert own["host_names"] == ["ns4"]
+    assert own["lab_release"] == "13"
+    assert {"ansible_host", "site_secrets_dir", "host_ipv4", "host_ipv6"} < own.keys()
+
+
+@pytest.mark.parametrize("number", ["0", "10", "two"])
+def test_not_as_many_as_somebody_likes(number: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "LAB_SECONDARIES": number}
+    done = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"LAB_SECONDARIES is {number}, which is not a number from 1 to 9\n")
