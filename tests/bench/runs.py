@@ -135,8 +135,9 @@ def bare() -> dict[str, Any]:
             )
             for host in HOSTS
         ]
-        if any([process.wait(900) for process in all_at_once]):
-            sys.exit("apt-get failed")
+        ended = [process.wait(900) for process in all_at_once]
+        if any(ended):
+            sys.exit(f"apt-get failed: {ended}")
         return time.monotonic() - began
 
     def on_bare_hosts(work: Callable[[OtherLab], Any]) -> Any:
