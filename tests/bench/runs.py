@@ -115,7 +115,7 @@ class OtherLab:
 
     def __init__(self, **more: str) -> None:
         """Make it."""
-        self.env = LAB.env | {"LAB_NAME": "sfd-bench", "LAB_NET": "30"} | more
+        self.env = LAB.env | {"LAB_NAME": "sfd-bench", "LAB_NET": "28"} | more
         timed(["ansible-playbook", "lab/create.yml"], self.env)
 
     def remove(self) -> None:
