@@ -197,7 +197,7 @@ def wrong_types(path: str, option: dict[str, Any], value: Any) -> Iterator[str]:
         yield f"Edit {path}: it is empty; give {words}, or leave it out"
     elif not isinstance(value, right) or (isinstance(value, bool) and kind not in ("bool", "raw")):
         yield f"Edit {path}: {shown} is not {words}"
-    elif "choices" in option and value not in option["choices"]:
+    elif kind != "list" and "choices" in option and value not in option["choices"]:
         yield f"Edit {path}: {shown} is not one of {', '.join(map(repr, option['choices']))}"
     elif kind == "list":
         inner = {**option, "type": option.get("elements", "raw"), "required": True}

@@ -77,6 +77,7 @@ options:
       - V(principal), a domain name in ASCII, or an address.
       - V(prose), a text of one line or more.
       - V(record_type), the type of a record.
+      - V(repository), an absolute path, or V(ssh://), a user and a host, and a path there.
       - V(resolver_option), an option of resolv.conf(5).
       - V(seconds), a finite number above 0, of seconds.
       - V(serial), a number in hexadecimal.
@@ -200,6 +201,10 @@ PATTERNS = {
     ),
     "path": (r"/[A-Za-z0-9._+@/-]*", "an absolute path is possible, of letters, digits and the characters . _ + @ -"),
     "record_type": (r"[A-Za-z][A-Za-z0-9-]*", "the type of a record is possible, such as A"),
+    "repository": (
+        rf"/[\w .+@~/-]*|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{AUTHORITY}/[\w .+@~/-]+",
+        "an absolute path is possible, or one on another machine, such as ssh://user@host/./backup",
+    ),
     "resolver_option": (r"[a-z][a-z0-9-]*(?::[0-9]+)?", "an option of resolv.conf(5) is possible, such as timeout:1"),
     "serial": (r"[0-9A-Fa-f]{1,40}", "up to 40 digits in hexadecimal are possible"),
     "unit": (DN_VALUE, "letters, digits, spaces and the characters _ . - are possible"),

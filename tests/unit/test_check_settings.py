@@ -25,6 +25,7 @@ ROLES = {
                     "options": {
                         "demo_name": {"type": "str", "required": True},
                         "demo_color": {"type": "str", "choices": ["red", "blue"], "default": "red"},
+                        "demo_colors": {"type": "list", "elements": "str", "choices": ["red", "blue"]},
                         "demo_count": {"type": "int", "default": 1},
                         "demo_addresses": {"type": "list", "elements": "str"},
                         "demo_hosts": {
@@ -181,6 +182,12 @@ CASES = {
         ["Edit demo_switch: 1 is not true"],
     ),
     "a truth value is no number": (["demo"], GOOD | {"demo_count": True}, ["Edit demo_count: True is not an integer"]),
+    "items have choices": (["demo"], GOOD | {"demo_colors": ["blue", "red"]}, []),
+    "an item is none of them": (
+        ["demo"],
+        GOOD | {"demo_colors": ["blue", "green"]},
+        ["Edit demo_colors[1]: 'green' is not one of 'red', 'blue'"],
+    ),
     "a truth value is no string": (["demo"], GOOD | {"demo_color": False}, ["Edit demo_color: False is not a string"]),
     "a number is no string": (["demo"], {"demo_name": 5}, ["Edit demo_name: 5 is not a string, in quotes"]),
     "a string is no truth value": (

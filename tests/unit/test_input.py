@@ -300,6 +300,7 @@ SPELLINGS = [
     # What somebody gives is a whole file, or a line of a configuration, which stays one.
     (r"template script\.sieve\.j2|mail_discovery.*\.content", r"dovecot_sieve|.*mta_sts", as_it_is),
     (r"template (sshd|server|vhost|local-2\.\d)\.conf\.j2|template main(\.cf)?\.j2", r".*options", as_line),
+    (r"template backup\.timer\.j2", r"backup_calendar", as_line),
     (r"template passwd\.client\.j2", r"exim4_smarthost_password", as_line),
     (r"template \S+", r"", as_words),
     # Arguments of modules and programs, and their environment, which are handed on as they are
@@ -312,8 +313,8 @@ ALONE = re.compile(
     r"bind9_(zone_defaults|primaries|secondaries|response_policy\[0\]\.action|dynamic_zones|catalog_zone|policy_zone|views)|"
     r"(site|apache)_\w*hosts\[0\]\.(name|aliases)|restart_|exim4_hostname|"
     r"mail_discovery_(services|domains)|slapd_(unit|entries\[0\]\.dn)|openssl_ca_certificates\[0\]\.emails|identity|"
-    r"\w+_directory(\.|$)|ldap_client_base|site_(published|delegations|mail_records|directory_records|dns_zones|all_zones|vhosts)|"
-    r"(site|bind9)_secondary_zones|openssl_ca_revoked|bind9_zones"
+    r"\w+_directory(\.|$)|ldap_client_base|site_(published|delegations|mail_records|directory_records|dns_zones)|"
+    r"site_(all_zones|vhosts|all_vhosts)|(site|bind9)_secondary_zones|openssl_ca_revoked|bind9_zones"
 )
 
 
