@@ -142,9 +142,8 @@ def revoke(lab: Lab) -> None:
     lab.playbook("playbooks/renew.yml", settings={"openssl_ca_revoked": [serial.strip().partition("=")[2]]})
 
 
-@pytest.fixture(scope="module")
-def used(lab: Lab) -> Iterator[None]:
-    """Let people use what they have; and take that away in the end."""
+def use(lab: Lab) -> None:
+    """Do what people do with what they have."""
     assert bring(lab, [("user@example.org", letter("user@example.org", mark(lab))) for _ in range(5)]) == ["250"] * 5
     wait_until(lambda: lab.run("primary", "doveadm", "search", "-u", "user2", "mailbox", "INBOX").count("\n") >= 5)
     lab.run("primary", "sh", "-ec", USE)
@@ -165,7 +164,10 @@ def used(lab: Lab) -> Iterator[None]:
         "echo mine >'/home/user2/a file'; chmod 600 '/home/user2/a file'",
     )
     revoke(lab)
-    yield
+
+
+def tidy_up(lab: Lab) -> None:
+    """Take that away."""
     lab.run("client", "sh", "-c", UPDATE.format(lab.address(135), "delete", ""))
     lab.run(
         "primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", ENTRY.splitlines()[0].removeprefix("dn: ")
@@ -178,6 +180,14 @@ def used(lab: Lab) -> Iterator[None]:
     lab.run(
         "primary", "rm", "-rf", "/home/user2/.dovecot.sieve", "/home/user2/sieve", "/var/www/www.st.um/by-hand.html"
     )
+
+
+@pytest.fixture(scope="module")
+def used(lab: Lab) -> Iterator[None]:
+    """Let people use what they have; and take that away in the end."""
+    use(lab)
+    yield
+    tidy_up(lab)
 
 
 def test_with_check_nothing_is_written(lab: Lab, backup: Backup, used: None) -> None:
