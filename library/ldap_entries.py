@@ -40,6 +40,10 @@ options:
       mark:
         description: What is another one when the O(initial) attributes have to be written once more; see O(marks).
         type: str
+      beside:
+        description: Whether the values that it has of O(initial) attributes stay beside the new ones.
+        type: bool
+        default: false
   initial:
     description:
       - Attributes that an entry gets when it is made, and when its O(entries[].mark) is another one than it was.
@@ -276,6 +280,8 @@ def changes_due(given: dict[str, Any], there: Any, marks: dict[str, str] | None 
         mark = wanted.get("mark")
         is_another = bool(mark) and (marks or {}).get(known_by(wanted), mark) != mark
         if values := difference(attributes, has, given["among"], [] if is_another else given["initial"]):
+            if is_another and wanted.get("beside"):  # the new ones first: slapd hashes no other
+                values |= {name: values[name] + has.get(name, []) for name in given["initial"] if name in values}
             if any(value.startswith("olcTLS") for value in values):  # slapd takes these all at once, or not at all
                 values |= {name: value for name, value in attributes.items() if name.startswith("olcTLS")}
             due.append(Change("modify", name, values))
@@ -489,6 +495,7 @@ def main() -> None:
         "file": {"type": "path"},
         "key": {"type": "str", "no_log": False},
         "mark": {"type": "str"},
+        "beside": {"type": "bool", "default": False},
     }
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(

@@ -162,3 +162,12 @@ def test_a_password_is_written_again_when_it_is_another_one(marks, written):
     there = Entries({"cn=User One,o=um": {"uid": ["user1"], "pw": ["{ARGON2}..."]}})
     entry = {"dn": "cn=User One,o=um", "key": "uid", "mark": "new", "attributes": {"uid": "user1", "pw": "word"}}
     assert changes_due({"entries": [entry], "among": [], "initial": ["pw"]}, there, marks) == written
+
+
+def test_a_password_can_be_written_beside_the_one_that_is_there():
+    there = Entries({"cn=reader,o=um": {"cn": ["reader"], "pw": ["{CRYPT}..."]}})
+    entry = {"dn": "cn=reader,o=um", "mark": "new", "beside": True, "attributes": {"cn": "reader", "pw": "word"}}
+    given = {"entries": [entry], "among": [], "initial": ["pw"]}
+    due = [Change("modify", "cn=reader,o=um", {"pw": ["word", "{CRYPT}..."]})]
+    assert changes_due(given, there, {"cn=reader,o=um": "old"}) == due
+    assert changes_due(given, there, {"cn=reader,o=um": "new"}) == []
