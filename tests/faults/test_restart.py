@@ -123,6 +123,8 @@ def wrong(request: pytest.FixtureRequest, lab: Lab) -> Iterator[tuple[str, str]]
 
 def test_who_could_not_come_back_is_left_alone(lab: Lab, wrong: tuple[str, str]) -> None:
     before = begun(lab, *wrong)
-    lab.playbook("playbooks/restart.yml", "--tags", WRONG[wrong][0], fails=True)
+    output = lab.playbook("playbooks/restart.yml", "--tags", WRONG[wrong][0], fails=True)
     assert begun(lab, *wrong) == before
+    assert away(output)  # which was told, and nobody watches any more
+    assert "--watch" not in lab.run("client", "ps", "-eo", "args")
     assert lab.run(wrong[0], "systemctl", "is-active", wrong[1]) == "active\n"
