@@ -148,7 +148,7 @@ from ansible.module_utils.slapd import (
 class Change(NamedTuple):
     """An operation: what is done with an entry, and with which of its attributes."""
 
-    kind: str  # add, modify, rename or delete
+    kind: str  # add, modify, extend (by further values), rename or delete
     dn: str
     values: Attributes  # of a modification: no values where the attribute is to go
     to: str = ""  # the new name
@@ -279,9 +279,11 @@ def changes_due(given: dict[str, Any], there: Any, marks: dict[str, str] | None 
             name, has = wanted["dn"], named(wanted["dn"], has)
         mark = wanted.get("mark")
         is_another = bool(mark) and (marks or {}).get(known_by(wanted), mark) != mark
+        if is_another and wanted.get("beside"):
+            is_another = False
+            further = {name: values for name, values in attributes.items() if name in given["initial"]}
+            due.append(Change("extend", name, further))
         if values := difference(attributes, has, given["among"], [] if is_another else given["initial"]):
-            if is_another and wanted.get("beside"):  # the new ones first: slapd hashes no other
-                values |= {name: values[name] + has.get(name, []) for name in given["initial"] if name in values}
             if any(value.startswith("olcTLS") for value in values):  # slapd takes these all at once, or not at all
                 values |= {name: value for name, value in attributes.items() if name.startswith("olcTLS")}
             due.append(Change("modify", name, values))
@@ -322,14 +324,15 @@ def values_of(attributes: dict[str, Any]) -> Attributes:
 
 def modifications(change: Change) -> list[tuple[int, str, list[bytes] | None]]:
     """Return what is sent of a modification."""
-    return [(ldap.MOD_REPLACE, name, encoded(values) or None) for name, values in change.values.items()]
+    operation = ldap.MOD_ADD if change.kind == "extend" else ldap.MOD_REPLACE
+    return [(operation, name, encoded(values) or None) for name, values in change.values.items()]
 
 
 def write(server: Any, change: Change) -> None:
     """Do one change."""
     if change.kind == "add":
         server.add_s(change.dn, [(name, encoded(values)) for name, values in change.values.items()])
-    elif change.kind == "modify":
+    elif change.kind in ("modify", "extend"):
         server.modify_s(change.dn, modifications(change))
     elif change.kind == "rename":
         server.rename_s(change.dn, parts(change.to)[0])
