@@ -67,7 +67,7 @@ class Lab:
         """Run a playbook; return what it printed, and demand that it ends as expected."""
         process = self.popen(playbook, *arguments, settings=settings)
         try:
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:  # it would go on beside the next one
             os.killpg(process.pid, signal.SIGKILL)
             raise
