@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((60, 30)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda **_: os.terminal_size((60, 30)))
 
 
 def test_the_table_is_grouped_and_ends_with_the_sum() -> None:
