@@ -127,7 +127,7 @@ def test_a_new_name_needs_that_certificate_alone(lab: Lab) -> None:
             "is to be for www.example.org, outside of what",
             id="a foreign name",
         ),
-        pytest.param([{"name": "d/s", "names": ["st.um"]}], "'d/s' is not the name of a certificate", id="a path"),
+        pytest.param([{"name": "d/s", "names": ["st.um"]}], "'d/s' is not valid as certificate", id="a path"),
     ],
 )
 def test_what_cannot_be_is_refused_and_the_old_certificate_stays(lab: Lab, wanted: list[dict], words: str) -> None:

@@ -160,7 +160,7 @@ def test_a_policy_is_announced_anew_when_it_is_another_one(lab: Lab) -> None:
     ("settings", "words"),
     [
         ({"site_mta_sts": "strict"}, "site_mta_sts"),
-        ({"site_mta_sts_max_age": 99999999}, "An MTA-STS policy lasts 0 to 31557600 seconds, and not 99999999"),
+        ({"site_mta_sts_max_age": 99999999}, "Edit site_mta_sts_max_age: 99999999 is not valid as 0..31557600"),
         ({"site_tls_reports": "nobody at all"}, "Edit site_tls_reports: 'nobody at all' is not valid"),
     ],
 )
