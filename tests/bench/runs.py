@@ -20,7 +20,7 @@ from lab import TOP, Lab
 
 ROUNDS = 3
 BARE_LIMIT = 2.0  # times apt-get install of the same packages
-IDLE_LIMIT = 30.0  # seconds for a run without changes, all hosts
+IDLE_LIMIT = 20.0  # seconds for a run without changes, all hosts
 PEER_LIMIT = 2.0  # times pyinfra
 SECONDARIES = [1, 2, 4, 8]
 FOLDER = TOP / "build" / "bench"
