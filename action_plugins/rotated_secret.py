@@ -189,6 +189,8 @@ class ActionModule(ActionBase):
             kept = {key: each for key, each in former.items() if each}
             if given["state"] == "new":
                 kept.setdefault(variable, {})[name] = before
+            if given["state"] == "settled":  # what it has encrypted is not forgotten
+                self._encrypt(given, values[name], before)
             store.keep(values[name], kept)
             former = kept
             if given["state"] == "new":

@@ -91,6 +91,7 @@ class Site:
         (folder / "password").write_text(PASSWORD)
         self.values = {"reader": "first", "replicator": "other", "salt": "salt"}
         self.former: dict[str, Any] = {}
+        self.keys: list[str] = []
         if in_vault:
             text = "# a comment\n" + yaml.safe_dump({"slapd_secrets": self.values, "more": 1})
             (folder / "vault.yml").write_bytes(self.vault.encrypt(text))
@@ -98,7 +99,7 @@ class Site:
     def rotate(self, state: str, name: str = "slapd_secrets.reader", *arguments: str) -> dict[str, Any]:
         """Return what the plugin returns."""
         where = {"vault": str(self.folder / "vault.yml")} if self.in_vault else {"directory": str(self.folder)}
-        given = {"name": name, "state": state, "values": self.values, "former": self.former, **where}
+        given = {"name": name, "state": state, "values": self.values, "former": self.former, "keys": self.keys, **where}
         play = {
             "hosts": "localhost",
             "gather_facts": False,
@@ -154,6 +155,18 @@ def test_the_former_one_is_kept_until_all_have_the_new_one(site: Site) -> None:
     assert not site.rotate("settled")["changed"]
     site.rotate("new")
     assert site.values["reader"] != new
+
+
+def test_a_secret_is_not_forgotten_that_something_is_still_encrypted_with(tmp_path: Path) -> None:
+    site = Site(tmp_path, in_vault=False)
+    site.rotate("new")
+    key, (make, form) = tmp_path / "key", KEYS["pem"]
+    for word, settles in (("of nobody", False), (site.former["slapd_secrets"]["reader"], True)):
+        key.write_bytes(make().private_bytes(Encoding.PEM, form, BestAvailableEncryption(word.encode())))
+        site.keys = [str(key)]
+        assert site.rotate("settled")["failed"] != settles
+        assert (json.loads((tmp_path / "former.json").read_text()) == {}) == settles
+    assert action.load(key.read_bytes(), site.values["reader"])
 
 
 def test_with_check_nothing_is_written(site: Site) -> None:
