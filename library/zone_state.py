@@ -8,7 +8,8 @@ description:
   - Reads the serial and the content's digest from each zone's file on this host, and asks every server for the zone's
     SOA record, as anybody would (RFC 1035, no recursion, UDP).
   - Of a zone that is signed it returns the DS records that its parent ought to have, from its CDS records (RFC 7344),
-    or, as long as there are none, from its DNSKEY records with the SEP flag (RFC 4034).
+    or, as long as there are none, from its DNSKEY records with the SEP flag (RFC 4034). As long as nobody serves it,
+    the files of its keys tell the same.
   - Nothing is changed on the host or on a server.
   - With O(wait), it is a gate. It ends when every server serves, with authority, the serial that the first server
     serves, and that is not behind the file's (RFC 1982), with signatures if the zone is to have any; it fails, and
@@ -134,7 +135,9 @@ agreed:
   returned: success
 ds:
   description: >-
-    By the full name of a zone that the first server serves signed, the values of its DS records, sorted.
+    By the full name of a zone that the first server serves signed, the values of its DS records, sorted. Of a zone that
+    is to be O(zones[].signed) and that it does not serve, as it has yet to start, they are those of the zone's keys in
+    O(directory), if there are any.
   type: dict
   returned: success
 vouched:
@@ -164,6 +167,7 @@ date:
   returned: success
 """
 
+import glob
 import re
 import time
 from collections.abc import Iterable
@@ -173,6 +177,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -185,6 +190,7 @@ try:
     import dns.opcode
     import dns.query
     import dns.rcode
+    import dns.rdata
     import dns.rdatatype
     import dns.tsig
     import dns.zone
@@ -194,6 +200,9 @@ except ImportError:
 
 DIGEST = re.compile(r"^; content (\S+)$", re.MULTILINE)
 SERIAL = re.compile(r" IN SOA \S+ \S+ (\d+) ")
+# A key's file, as dnssec-keygen and named write it: when is what, and the record.
+KEY_TIME = re.compile(r"^; (\w+): (\d{14}) ", re.MULTILINE)
+KEY_RECORD = re.compile(r"^\S+ (?:\d+ )?IN DNSKEY (.+)$", re.MULTILINE)
 SHA256 = 2  # DS digest type (RFC 4509)
 SEP = 1  # DNSKEY flag (RFC 4034 2.1.1)
 # Where BIND notes how far it is with signing a zone, and how long such a note on a key is.
@@ -349,6 +358,27 @@ class Asker:
         return {"serial": serial, "text": "\n".join(sorted(lines))}
 
 
+def is_due(times: dict[str, str], begin: str, end: str, now: str) -> bool:
+    """Return whether it is between two of a key's times; all are written YYYYMMDDHHMMSS."""
+    return times.get(begin, "9") <= now < times.get(end, "9")
+
+
+def ds_of_files(zone: str, directory: Path) -> list[str]:
+    """Return the DS records that a zone's parent ought to have, by the files of its keys, as named would go by them."""
+    name, now = full(zone).lower(), datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    served, vouched = [], []
+    stem = glob.escape(quote(name, safe=""))  # as named names its files
+    for path in directory.glob(f"K{stem}+*.key"):
+        text = path.read_text(encoding="ascii")
+        times, key = dict(KEY_TIME.findall(text)), dns.rdata.from_text("IN", "DNSKEY", KEY_RECORD.search(text)[1])
+        if key.flags & SEP and is_due(times, "Publish", "Delete", now):
+            ds = dns.dnssec.make_ds(dns.name.from_text(name), key, "SHA256").to_text()
+            served.append(ds)
+            if is_due(times, "SyncPublish", "SyncDelete", now):
+                vouched.append(ds)
+    return sorted(vouched or served)
+
+
 def is_behind(serial: int, other: int) -> bool:
     """Return whether a serial is less than another (RFC 1982 3.2)."""
     return 0 < (other - serial) % 2**32 < 2**31
@@ -387,8 +417,8 @@ class Look:
         if given["wait"] and not self.servers:
             raise ValueError("servers is empty, so there is nothing to wait for")
         self.asker = Asker(given["port"], given["timeout"])
-        directory = Path(given["directory"])
-        self.paths = {zone: directory / each["file"] for zone, each in self.zones.items() if each["file"]}
+        self.directory = Path(given["directory"])
+        self.paths = {zone: self.directory / each["file"] for zone, each in self.zones.items() if each["file"]}
         ours = {zone for zone, each in self.zones.items() if each["kind"] == "static" and zone in self.paths}
         self.files = {zone: read_zone_file(self.paths[zone]) if zone in ours else None for zone in self.zones}
         self.seen: dict[str, list[Answer]] = {zone: [] for zone in self.zones}
@@ -466,12 +496,15 @@ class Look:
         return {"file": self.files[zone], "served": served, "signed": signed}
 
     def ds(self) -> dict[str, list[str]]:
-        """Return the DS records of our zones that the primary serves signed."""
-        ours = [zone for zone, each in self.zones.items() if each["kind"] != "secondary"]
-        signed = [zone for zone in ours if self.seen[zone] and self.seen[zone][0].signed]
+        """Return the DS records of our zones that the primary serves signed, or has keys for and does not serve."""
+        ours = [zone for zone, each in self.zones.items() if each["kind"] != "secondary" and self.seen[zone]]
+        signed = [zone for zone in ours if self.seen[zone][0].signed]
+        away = [zone for zone in ours if self.zones[zone]["signed"] and self.seen[zone][0].serial is None]
+        names = {self.zones[zone]["name"] for zone in away}
+        kept = {full(name): values for name in names if (values := ds_of_files(name, self.directory))}
         with ThreadPoolExecutor(32) as threads:
             found = threads.map(lambda zone: self.asker.ds(self.primary(zone)), signed)
-            return {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
+            return kept | {full(self.zones[zone]["name"]): values for zone, values in zip(signed, found, strict=True)}
 
     def vouched(self) -> dict[str, list[str] | None]:
         """Return the parents' DS records of the zones that would lose their signatures too early."""

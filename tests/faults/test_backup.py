@@ -69,6 +69,11 @@ stat -c '%n %U %G %a' /home/*/.* /home/*/*
 """
 
 
+# The lab's own world is lost with it, and its keys are made anew. Our zone has the DS records of a part that is there,
+# so that the zone's serial follows.
+OF_THE_WORLD = re.compile(r"dept\.st\.um\. \d+ IN (RRSIG )?DS |st\.um\. \d+ IN (RRSIG )?SOA ")
+
+
 class Backup:
     """A repository beside the lab's own folder, and how the playbooks find it."""
 
@@ -126,7 +131,8 @@ def state(lab: Lab) -> dict[str, str]:
         found[f"homes on {host}"] = lab.run(host, "sh", "-c", HOMES)
     for zone in (zone.format(net=lab.net) for zone in ZONES):
         for server in test_dnssec.SERVERS:
-            found[f"{zone} on {server}"] = "\n".join(test_dnssec.content(lab, server, zone))
+            lines = test_dnssec.content(lab, server, zone)
+            found[f"{zone} on {server}"] = "\n".join(line for line in lines if not OF_THE_WORLD.match(line))
     for folder in ("ca", "ssh-ca", "secrets", "dkim", "ssh-keys"):
         paths = sorted(
             path for path in (build(lab) / folder).rglob("*") if path.is_file() and path.name != "openssl.cnf"
@@ -142,6 +148,10 @@ def revoke(lab: Lab) -> None:
     lab.playbook("playbooks/renew.yml", settings={"openssl_ca_revoked": [serial.strip().partition("=")[2]]})
 
 
+def set_password(lab: Lab, word: str) -> None:
+    lab.run("primary", "sh", "-c", 'echo "user1:$0" | chpasswd', word)
+
+
 def use(lab: Lab) -> None:
     """Do what people do with what they have."""
     assert bring(lab, [("user@example.org", letter("user@example.org", mark(lab))) for _ in range(5)]) == ["250"] * 5
@@ -149,7 +159,7 @@ def use(lab: Lab) -> None:
     lab.run("primary", "sh", "-ec", USE)
     lab.run("primary", "sh", "-c", "printf 'Subject: waits\\n\\nIt waits.\\n' | exim4 -odq user@example.org")
     lab.run("primary", "sh", "-c", "exim4 -bpr | awk '/</ { print $3 }' | xargs exim4 -Mf")
-    lab.run("primary", "sh", "-c", 'echo "user1:$0" | chpasswd', CHOSEN)
+    set_password(lab, CHOSEN)
     lab.run("primary", "sh", "-c", 'echo "$0" | ldapadd -Q -Y EXTERNAL -H ldapi:///', ENTRY)
     lab.run("client", "sh", "-c", UPDATE.format(lab.address(135), "add", "300 A 192.0.2.77"))
     lab.run("primary", "sh", "-c", "echo '<h1>By hand</h1>' >/var/www/www.st.um/by-hand.html")
@@ -172,7 +182,7 @@ def tidy_up(lab: Lab) -> None:
     lab.run(
         "primary", "ldapdelete", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", ENTRY.splitlines()[0].removeprefix("dn: ")
     )
-    lab.run("primary", "sh", "-c", 'echo "user1:$0" | chpasswd', password(lab, "user1"))
+    set_password(lab, password(lab, "user1"))
     lab.run("primary", "sh", "-c", "exim4 -bpr | awk '/</ { print $3 }' | xargs -r exim4 -Mrm")
     lab.run(
         "primary", "sh", "-c", "doveadm expunge -u user2 mailbox '*' all; doveadm mailbox delete -u user2 -r Projects"
@@ -353,9 +363,10 @@ def test_all_is_lost_and_restored_from_the_backup_alone(lab: Lab, backup: Backup
     assert len(list((build(lab) / "secrets").iterdir())) == keys
     assert changed(lab.playbook("site.yml")) == 0
     lab.forget()
+    assert set(doors(lab, CHOSEN)) >= {"imap", "pop3", "smtp", "sieve"}
+    set_password(lab, password(lab, "user1"))  # which the probes know
     for host in ("client", "internet"):
         assert [name for name, result in lab.probes(host).items() if not result["ok"]] == []
-    assert set(doors(lab, CHOSEN)) >= {"imap", "pop3", "smtp", "sieve"}
     assert doors(lab, password(lab, "user2"), "user2") == ALL
     assert lab.dig(f"@{lab.address(135)}", "by-hand.dyn.st.um") == ["192.0.2.77"]
 

@@ -32,6 +32,7 @@ SETTINGS = {
     "dane": True,
     "mta_sts": "version: STSv1",
     "tls_reports": "postmaster@st.um",
+    "web": True,
     "users": USERS,
 }
 
@@ -73,6 +74,14 @@ def test_what_is_not_published_is_not_looked_for() -> None:
     published |= {f"ipv{version} 25: believed by its TLSA record" for version in (4, 6)}
     assert published <= names()
     assert not published & names(dane=False, mta_sts="", tls_reports="")
+
+
+def test_without_a_web_server_nobody_looks_for_what_it_would_show() -> None:
+    assert {name.split(":")[0] for name in names() - names(web=False)} == {
+        "autoconfiguration over https",
+        "autoconfiguration over http",
+        "autodiscovery",
+    }
 
 
 def test_a_password_without_tls_is_refused_or_taken() -> None:

@@ -813,6 +813,79 @@ def test_a_signed_zone_without_ds_records_is_told_too(module, server):
     assert module.run()[0]["ds"] == {"st.um.": []}
 
 
+KEY = """\
+; This is a key-signing key, keyid 20326, for st.um.
+; Created: 20200101000000 (Wed Jan  1 00:00:00 2020)
+{times}
+st.um. 3600 IN DNSKEY {record}
+"""
+
+
+def write_key(folder, tag, record=KSK_2017, zone="st.um", **times):
+    lines = "\n".join(f"; {what}: {when} (a day)" for what, when in times.items())
+    text = KEY.format(times=lines, record=record).replace("st.um.", f"{zone}.")
+    (folder / f"K{zone}.+008+{tag}.key").write_text(text)
+
+
+PAST, FUTURE = "20200101000000", "20990101000000"
+OTHER_KSK = KSK_2017.replace("AwEAAaz", "AwEAAbz")
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        pytest.param([{"Publish": PAST}], ["first"], id="a key"),
+        pytest.param([{"Publish": PAST, "SyncPublish": FUTURE}], ["first"], id="a key whose CDS records are to come"),
+        pytest.param([{"Publish": FUTURE}], None, id="a key to come"),
+        pytest.param([{"Publish": PAST, "Delete": PAST}], None, id="a key that is gone"),
+        pytest.param([{"Publish": PAST}, {"Publish": PAST}], ["first", "second"], id="two keys"),
+        pytest.param(
+            [{"Publish": PAST, "SyncPublish": PAST}, {"Publish": PAST, "SyncPublish": FUTURE}],
+            ["first"],
+            id="a key that follows, and the parent is not to know yet",
+        ),
+        pytest.param(
+            [
+                {"Publish": PAST, "SyncPublish": PAST, "SyncDelete": PAST},
+                {"Publish": PAST, "SyncPublish": PAST, "SyncDelete": FUTURE},
+            ],
+            ["second"],
+            id="a key that has followed",
+        ),
+    ],
+)
+def test_ds_records_of_a_zone_that_nobody_serves_yet_are_those_of_its_keys(module, times, expected):
+    for tag, record, each in zip(("00001", "00002"), (KSK_2017, OTHER_KSK), times, strict=False):
+        write_key(module.folder, tag, record, **each)
+    write_key(module.folder, "00003", ZSK, Publish=PAST)
+    values = {
+        name: zone_state.dns.dnssec.make_ds("st.um.", zone_state.dns.rdata.from_text("IN", "DNSKEY", key), "SHA256")
+        for name, key in (("first", KSK_2017), ("second", OTHER_KSK))
+    }
+    found = module.run(zones=[signed()])[0]["ds"]
+    assert found == ({"st.um.": sorted(values[name].to_text() for name in expected)} if expected else {})
+
+
+def test_keys_count_for_nothing_but_a_signed_zone_of_ours_that_is_not_served(module, server):
+    for name in ("st.um", "plain", "theirs"):
+        write_key(module.folder, "00001", zone=name, Publish=PAST)
+    server.zones["st.um."] = sign("st.um.", 7)
+    server.records["st.um.", "CDS"] = [CDS[0]]
+    zones = [signed(), "plain", signed("theirs", kind="secondary")]
+    assert module.run(zones=zones)[0]["ds"] == {"st.um.": [CDS[0]]}
+    assert module.run(None, zones=zones)[0]["ds"] == {}
+    server.zones["st.um."] = 7  # not yet signed
+    assert module.run(zones=zones)[0]["ds"] == {}
+
+
+def test_keys_of_a_zone_below_a_slash(module):
+    (module.folder / "K128%2F25.2.0.192.in-addr.arpa.+008+00001.key").write_text(
+        KEY.format(times=f"; Publish: {PAST} (a day)", record=KSK_2017)
+    )
+    zone = "128/25.2.0.192.in-addr.arpa"
+    assert [*module.run(zones=[signed() | {"name": zone}])[0]["ds"]] == [f"{zone}."]
+
+
 def test_parents_are_asked_about_the_zones_that_would_lose_their_signatures_too_early(module, server):
     names = ["st.um", "plain", "theirs", "stays", "young", "leaves"]
     server.zones |= {f"{name}.": sign(f"{name}.", 7) for name in names} | {"plain.": 7}

@@ -35,9 +35,11 @@ def probes(settings: dict[str, Any]) -> Pairs:
     """Yield the probes of what is published about mail."""
     domain, inside, policy = settings["domain"], settings["role"] == "inside", settings["mta_sts"]
     user = settings["users"][0] if inside and settings["users"] else None
-    for scheme in ("https", "http"):
-        yield f"autoconfiguration over {scheme}: servers that answer", partial(program, scheme, domain, inside, user)
-    yield "autodiscovery: the same servers", partial(same, domain, inside)
+    if settings["web"]:
+        for scheme in ("https", "http"):
+            name = f"autoconfiguration over {scheme}: servers that answer"
+            yield name, partial(program, scheme, domain, inside, user)
+        yield "autodiscovery: the same servers", partial(same, domain, inside)
     if settings["tls_reports"]:
         yield "reports about TLS: the address", partial(reports, domain, settings["tls_reports"])
     if policy:
