@@ -40,7 +40,7 @@ ARGUMENTS = {
     "former": {"type": "dict", "required": True, "no_log": True},
     "directory": {"type": "path"},
     "vault": {"type": "path"},
-    "keys": {"type": "list", "elements": "path", "default": []},
+    "keys_folder": {"type": "path"},
     "repository": {"type": "str"},
 }
 
@@ -104,6 +104,18 @@ def another(variable: str) -> str:
     return base64.b64encode(text.encode()).decode() if variable == "bind9_tsig_secrets" else text
 
 
+def private_keys(folder: Path) -> list[Path]:
+    """Return the files of private keys in a folder and below it.
+
+    Raises:
+        AnsibleActionFail: when there are none.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    if not (keys := [path for path in files if b"PRIVATE KEY-----" in path.read_bytes()]):
+        raise AnsibleActionFail(f"There is no private key in {folder}, whose keys are encrypted with it")
+    return keys
+
+
 def load(octets: bytes, passphrase: str) -> tuple[Any, serialization.PrivateFormat] | None:
     """Return a private key and its format, if it is encrypted with that."""
     is_ssh = b"OPENSSH" in octets
@@ -115,18 +127,28 @@ def load(octets: bytes, passphrase: str) -> tuple[Any, serialization.PrivateForm
     return key, serialization.PrivateFormat.OpenSSH if is_ssh else serialization.PrivateFormat.PKCS8
 
 
+def see_that_it_opens(path: Path, *words: str) -> None:
+    """Open a private key with one of several passphrases.
+
+    Raises:
+        AnsibleActionFail: when none of them opens it.
+    """
+    octets = path.read_bytes()
+    if not any(load(octets, word) for word in words):
+        raise AnsibleActionFail(f"{path} is encrypted with something else")
+
+
 def encrypt_key(path: Path, new: str, former: str) -> bool:
     """Encrypt a private key with a new passphrase; return whether it was not yet.
 
     Raises:
         AnsibleActionFail: when neither of both opens it. It is left as it is.
     """
+    see_that_it_opens(path, new, former)
     octets = path.read_bytes()
     if load(octets, new):
         return False
-    if not (found := load(octets, former)):
-        raise AnsibleActionFail(f"{path} is encrypted with something else")
-    key, form = found
+    key, form = load(octets, former)
     encryption = serialization.BestAvailableEncryption(new.encode())
     mode = path.stat().st_mode & 0o777
     with replaced(path) as file:
@@ -185,16 +207,19 @@ class ActionModule(ActionBase):
             before = before if before is not None else values[name]
             values[name] = new
             result["changed"] = True
+        keys = private_keys(Path(given["keys_folder"])) if given["keys_folder"] else []
+        for key in keys:  # before anything is written
+            see_that_it_opens(key, values[name], *([before] if before else []))
         if result["changed"] and not self._task.check_mode:
             kept = {key: each for key, each in former.items() if each}
             if given["state"] == "new":
                 kept.setdefault(variable, {})[name] = before
             if given["state"] == "settled":  # what it has encrypted is not forgotten
-                self._encrypt(given, values[name], before)
+                self._encrypt(keys, given["repository"], values[name], before)
             store.keep(values[name], kept)
             former = kept
             if given["state"] == "new":
-                self._encrypt(given, values[name], before)
+                self._encrypt(keys, given["repository"], values[name], before)
         result["variables"] = {variable: values, FORMER: former}
         result["_ansible_no_log"] = True  # but what is wrong is told
         return result
@@ -213,9 +238,10 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("Give the vault's password, as by --ask-vault-pass")
         return Vault(Path(given["vault"]), vault, variable, name)
 
-    def _encrypt(self, given: dict[str, Any], new: str, former: str) -> None:
+    @staticmethod
+    def _encrypt(keys: list[Path], repository: str, new: str, former: str) -> None:
         """Encrypt with a new secret what is encrypted with the former one."""
-        for path in given["keys"]:
-            encrypt_key(Path(path), new, former)
-        if given["repository"]:
-            encrypt_repository(given["repository"], new, former)
+        for path in keys:
+            encrypt_key(path, new, former)
+        if repository:
+            encrypt_repository(repository, new, former)

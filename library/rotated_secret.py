@@ -31,11 +31,11 @@ options:
   vault:
     description: The file of secrets, encrypted with the vault password that Ansible was given.
     type: path
-  keys:
-    description: Private keys that are encrypted with it, of OpenSSH or in PEM (PKCS 8).
-    type: list
-    elements: path
-    default: []
+  keys_folder:
+    description:
+      - A folder whose private keys, of OpenSSH or in PEM (PKCS 8), are encrypted with it, those in folders below, too.
+      - Unless there are some, and all of them open, nothing changes.
+    type: path
   repository:
     description: A repository of Borg's that is encrypted with it.
     type: str

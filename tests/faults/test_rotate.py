@@ -98,7 +98,7 @@ def test_a_run_that_is_killed_leaves_both_passwords_good(lab: Lab) -> None:
     settings = {"rotate": "slapd_secrets.reader", "identity": "directory"}
     process = lab.popen(PLAYBOOK, settings=settings)
     for line in process.stdout:
-        if line.startswith("TASK [exim4 :"):
+        if line.startswith("TASK [dovecot :"):
             break
     process.kill()
     process.communicate()

@@ -91,7 +91,7 @@ class Site:
         (folder / "password").write_text(PASSWORD)
         self.values = {"reader": "first", "replicator": "other", "salt": "salt"}
         self.former: dict[str, Any] = {}
-        self.keys: list[str] = []
+        self.keys = ""
         if in_vault:
             text = "# a comment\n" + yaml.safe_dump({"slapd_secrets": self.values, "more": 1})
             (folder / "vault.yml").write_bytes(self.vault.encrypt(text))
@@ -99,7 +99,8 @@ class Site:
     def rotate(self, state: str, name: str = "slapd_secrets.reader", *arguments: str) -> dict[str, Any]:
         """Return what the plugin returns."""
         where = {"vault": str(self.folder / "vault.yml")} if self.in_vault else {"directory": str(self.folder)}
-        given = {"name": name, "state": state, "values": self.values, "former": self.former, "keys": self.keys, **where}
+        given = {"name": name, "state": state, "values": self.values, "former": self.former, **where}
+        given |= {"keys_folder": self.keys} if self.keys else {}
         play = {
             "hosts": "localhost",
             "gather_facts": False,
@@ -160,13 +161,45 @@ def test_the_former_one_is_kept_until_all_have_the_new_one(site: Site) -> None:
 def test_a_secret_is_not_forgotten_that_something_is_still_encrypted_with(tmp_path: Path) -> None:
     site = Site(tmp_path, in_vault=False)
     site.rotate("new")
-    key, (make, form) = tmp_path / "key", KEYS["pem"]
+    key, (make, form) = tmp_path / "ca" / "root-1" / "private" / "cakey.pem", KEYS["pem"]
+    key.parent.mkdir(parents=True)
     for word, settles in (("of nobody", False), (site.former["slapd_secrets"]["reader"], True)):
         key.write_bytes(make().private_bytes(Encoding.PEM, form, BestAvailableEncryption(word.encode())))
-        site.keys = [str(key)]
+        site.keys = str(tmp_path / "ca")
         assert site.rotate("settled")["failed"] != settles
         assert (json.loads((tmp_path / "former.json").read_text()) == {}) == settles
     assert action.load(key.read_bytes(), site.values["reader"])
+
+
+def test_all_keys_in_a_folder_follow(site: Site) -> None:
+    """As those of the authorities, which are in a folder each."""
+    first, keys = site.values["reader"], site.folder / "ca"
+    for name, (make, form) in KEYS.items():
+        path = keys / name / "private" / "key"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(make().private_bytes(Encoding.PEM, form, BestAvailableEncryption(first.encode())))
+        (keys / name / "certificate.pem").write_text("public\n")
+    site.keys = str(keys)
+    assert site.rotate("new")["changed"]
+    assert site.rotate("settled")["changed"]
+    for name in KEYS:
+        octets = (keys / name / "private" / "key").read_bytes()
+        assert action.load(octets, site.values["reader"])
+        assert not action.load(octets, first)
+
+
+def test_without_the_keys_that_it_encrypts_or_with_others_nothing_changes(site: Site) -> None:
+    """A passphrase that nothing was found for would be forgotten, and what is somewhere else be lost."""
+    before, keys = dict(site.values), site.folder / "ca"
+    site.keys = str(keys)
+    assert site.rotate("new")["msg"] == f"There is no private key in {keys}, whose keys are encrypted with it"
+    keys.mkdir()
+    make, form = KEYS["pem"]
+    encryption = BestAvailableEncryption(b"other")
+    (keys / "key").write_bytes(make().private_bytes(Encoding.PEM, form, encryption))
+    assert site.rotate("new")["msg"] == f"{keys / 'key'} is encrypted with something else"
+    assert site.values == before
+    assert not (site.folder / "former.json").exists()
 
 
 def test_with_check_nothing_is_written(site: Site) -> None:
