@@ -12,8 +12,6 @@ LAB_NAME ?= sfd-lab
 export LAB_NAME
 # Runs one phase of a target, and says how long it took.
 phase = @lab/phase
-# Molecule's tests keep what failed, so that it is read at the end of the output, not 1,000 lines before.
-or-what-failed = || { test ! -e build/failed.txt || cat build/failed.txt; exit 1; }
 # `make lab` and `make test` may run side by side: with flock, one at a time sets up what both need.
 
 .PHONY: help
@@ -78,14 +76,23 @@ lint: environment ## check style and syntax
 unit: environment ## run the unit tests
 	$(phase) "Unit tests" pytest --quiet --numprocesses auto --dist loadfile
 
+SCENARIOS := molecule-default molecule-swapped
+# All that is given side by side, since the tests of a scenario mostly wait. The output of each comes in one piece, as soon as
+# it has ended; what failed in a scenario is kept by its tests, to be read after all of that, not 1,000 lines before.
+side-by-side = @rm -f build/*.failed; $(MAKE) --jobs --keep-going --output-sync=target $(1) || \
+  { cat build/*.failed 2>/dev/null; exit 1; }
+
+.PHONY: $(SCENARIOS)
+$(SCENARIOS): molecule-%: engine
+	$(phase) "Molecule: $*" molecule test --scenario-name $*
+
 .PHONY: molecule
-molecule: engine ## run the Molecule scenarios
-	@rm -f build/failed.txt
-	$(phase) "Molecule: default" molecule test --scenario-name default $(or-what-failed)
-	$(phase) "Molecule: swapped releases" molecule test --scenario-name swapped $(or-what-failed)
+molecule: ## run the Molecule scenarios
+	$(call side-by-side,$(SCENARIOS))
 
 .PHONY: test
-test: lint unit molecule ## everything that CI runs
+test: ## everything that CI runs
+	$(call side-by-side,lint unit $(SCENARIOS))
 	@lab/lab.py engine-down
 
 .PHONY: faults
