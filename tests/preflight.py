@@ -184,6 +184,7 @@ class Preflight:
         return follows
 
     @staticmethod
+    @functools.cache
     def options(role: str) -> dict[str, Any]:
         """Give the variables of a role, as its argument_specs have them."""
         specs = yaml.safe_load((TOP / "roles" / role / "meta/argument_specs.yml").read_text())
