@@ -3,13 +3,14 @@
 import fnmatch
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 
-from lab import Lab, wait_until
+from lab import Lab
 
 OPTIONS = "/etc/bind/named.conf.options"
 LOCAL = "/etc/bind/named.conf.local"
@@ -855,6 +856,13 @@ class Prober:
         assert [pattern for pattern in patterns if not fnmatch.filter(results, pattern)] == []
         return results
 
+    def wait(self, patterns: list[str], ok: bool, seconds: float) -> None:
+        """Wait until all of them are well, or all of them fail, with a limit."""
+        deadline = time.monotonic() + seconds
+        while other := {name: seen["detail"] for name, seen in self.run(patterns).items() if seen["ok"] != ok}:
+            assert time.monotonic() < deadline, f"{'not well' if ok else 'well'} after {seconds} s: {other}"
+            time.sleep(0.1)
+
 
 @pytest.fixture(scope="module")
 def probers(lab: Lab) -> Iterator[dict[str, Prober]]:
@@ -877,5 +885,5 @@ def test_all_is_well(lab: Lab, host: str) -> None:
 def test_a_break_is_noticed(lab: Lab, probers: dict[str, Prober], what: str) -> None:
     prober, patterns = probers[BROKEN[what].where], BROKEN[what].patterns
     with broken(lab, BROKEN[what]):
-        wait_until(lambda: not any(result["ok"] for result in prober.run(patterns).values()))
-    wait_until(lambda: all(result["ok"] for result in prober.run(patterns).values()), 30)
+        prober.wait(patterns, ok=False, seconds=20)
+    prober.wait(patterns, ok=True, seconds=30)
