@@ -27,6 +27,7 @@ SETTINGS = {
     "quota": "1G",
     "plaintext": False,
     "foreign": "user@www.example.org",
+    "correspondent": "user@www.example.org",
     "forged": "user@example.net",
     "sender_check": True,
     "dane": True,
@@ -50,6 +51,21 @@ def test_who_is_inside_may_send_anywhere_and_knows_the_authority() -> None:
     assert {f"{port}: certificate for its own names alone" for port in mail_base.OPENERS} == {
         name for name in inside - outside if "certificate" in name
     }
+
+
+def test_where_nobody_else_is_known_no_letter_comes_from_there() -> None:
+    assert names() - names(correspondent="") == {"a letter from outside, to a tag"}
+
+
+@pytest.mark.parametrize(("correspondent", "refused"), [("", True), ("user@www.example.org", False)])
+def test_an_unknown_sender_may_be_put_off_where_the_world_is_unknown(
+    correspondent: str, refused: bool, server: Callable[[dict[str, str]], str]
+) -> None:
+    address = server({"MAIL": "451 later"})
+    settings = SETTINGS | {"addresses": [address], "correspondent": correspondent}
+    probe = dict(mail.probes(settings))["ipv4 25: unknown sender refused"]
+    with contextlib.nullcontext() if refused else pytest.raises(ProbeError, match="451 later"):
+        probe()
 
 
 def test_without_users_nobody_writes_letters() -> None:

@@ -71,7 +71,10 @@ def probes(settings: dict[str, Any]) -> Pairs:
                     partial(forged, address, f"postmaster@{domain}", foreign, settings["forged"]),
                 )
             yield f"{where} 25: our own name refused", partial(impostor, address, settings["host"], domain)
-        yield f"{where} 25: unknown sender refused", partial(unknown_sender, address, f"postmaster@{domain}")
+        yield (
+            f"{where} 25: unknown sender refused",
+            partial(unknown_sender, address, f"abuse@{domain}", (550,) if settings["correspondent"] else (550, 451)),
+        )
         for port in (587, 465):
             yield (
                 f"{where} {port}: 530 before authentication",
@@ -87,6 +90,9 @@ def probes(settings: dict[str, Any]) -> Pairs:
     yield from mail_discovery.probes(settings)
     if users:
         yield from of_users(address, users, domain, foreign)
+        if settings["correspondent"]:
+            letter = Alone(from_outside, address, users[-1], domain, settings["correspondent"])
+            yield "a letter from outside, to a tag", letter
         if settings["sender_check"]:
             yield "587: somebody else's name refused", partial(disguised, address, users[0], foreign)
         yield from mail_reading.of_users(addresses, users, domain, settings["quota"], inside)
@@ -101,7 +107,6 @@ def of_users(address: str, users: list[User], domain: str, foreign: str) -> Pair
             partial(authenticated, address, port, mechanism, writer, domain, foreign),
         )
     yield "a MIME letter, kept octet by octet", Alone(intact, address, writer, reader, domain)
-    yield "a letter from outside, to a tag", Alone(from_outside, address, reader, domain, foreign)
 
 
 # What everybody may see
@@ -180,9 +185,9 @@ def discreet(address: str, user: str, domain: str) -> str:
     return text
 
 
-def unknown_sender(address: str, recipient: str) -> str:
+def unknown_sender(address: str, recipient: str, codes: tuple[int, ...]) -> str:
     """Demand that a sender to whom nobody could answer is refused."""
-    return reply(asked(address, f"user@{STRANGER}", recipient.replace("postmaster", "abuse")), 550)
+    return reply(asked(address, f"user@{STRANGER}", recipient), *codes)
 
 
 def relayed(address: str, user: str, foreign: str) -> str:
@@ -358,15 +363,15 @@ def intact(address: str, writer: User, reader: User, domain: str) -> str:
     return f"{len(sent)} octets"
 
 
-def from_outside(address: str, reader: User, domain: str, foreign: str) -> str:
+def from_outside(address: str, reader: User, domain: str, sender: str) -> str:
     """Bring a letter as another server does, to a user's address with a tag and with capitals in it."""
     mark = new_mark()
     to = f"{reader['name'].capitalize()}+tag@{domain.upper()}"
     server = smtp(address, 25, unverified())
     try:
-        reply(server.docmd(f"MAIL FROM:<{foreign}> BODY=8BITMIME"), 250)
+        reply(server.docmd(f"MAIL FROM:<{sender}> BODY=8BITMIME"), 250)
         reply(server.rcpt(to), 250)
-        reply(server.data(plain_letter(mark, foreign, to).as_bytes()), 250)
+        reply(server.data(plain_letter(mark, sender, to).as_bytes()), 250)
     finally:
         end(server)
     with mailbox(address, reader) as box:
