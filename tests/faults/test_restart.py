@@ -59,7 +59,7 @@ CHANGED = {
     "bind9_minimal_responses": True,
     "slapd_size_limit": 400,
     "openssh_password_networks": ["192.0.2.0/24"],
-    "exim4_size_limit": 49,
+    "exim4_rate_limit": 499,  # the greeting, which is watched, stays
     "dovecot_connections": 12,
     "lab_web_hosts": [{"name": "www5.st.um", "title": "Another", "text": "It is new.", "tls": True}],
 }
