@@ -40,6 +40,10 @@ ANSWERS: dict[str, Any] = {
     "__bind9_temporary": {"path": "/tmp/x"},  # noqa: S108 (nothing is there)
     "__exim4_keys_seen": {"stdout_lines": []},
     "__exim4_keys_made": {"stdout_lines": ["primary-1|KEY"]},
+    "__firewall_came_in": {"rc": 0, "stdout": ""},
+    "__firewall_compared": {"actions": ["x"]},
+    "__firewall_seen": {"stdout_lines": []},
+    "__firewall_way": {"stdout": ""},
     "__openssh_authorities": {"host": {"host": SSH_KEY}, "user": {"user": SSH_KEY}},
     "__openssh_came_in": {"rc": 0, "stdout": ""},
     "__openssh_compared": {"actions": ["x"]},

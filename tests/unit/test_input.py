@@ -301,6 +301,7 @@ SPELLINGS = [
     (r"template script\.sieve\.j2|mail_discovery.*\.content", r"dovecot_sieve|.*mta_sts", as_it_is),
     (r"template (sshd|server|vhost|local-2\.\d)\.conf\.j2|template main(\.cf)?\.j2", r".*options", as_line),
     (r"template backup\.timer\.j2", r"backup_calendar", as_line),
+    (r"template firewall\.nft\.j2", r"firewall_rules", as_line),
     (r"template passwd\.client\.j2", r"exim4_smarthost_password", as_line),
     (r"template \S+", r"", as_words),
     # Arguments of modules and programs, and their environment, which are handed on as they are

@@ -315,6 +315,23 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         "Edit site_users: {'name': 'user1'} is not valid as numbered: a uid from 1000 on",
     ),
     "directory's group of no name": ({"slapd_groups": {"a,b": []}}, "Edit slapd_groups: 'a,b' is not valid as user"),
+    "open port that there is not": (
+        {"firewall_ports": [{"port": 70000}]},
+        "Edit firewall_ports[0].port: 70000 is not valid as 1..65535",
+    ),
+    "open port for a network that is none": (
+        {"firewall_ports": [{"port": 8080, "networks": ["172.16.22.1"]}]},
+        "Edit firewall_ports[0].networks[0]: '172.16.22.1' is not valid as network",
+    ),
+    "networks for an unknown service": (
+        {"firewall_networks": {"shh": ["172.16.22.0/24"]}},
+        "Edit firewall_networks or firewall_limits: there is no shh",
+    ),
+    "limits without one": (
+        {"firewall_limits": {"ssh": 60}},
+        "Edit firewall_limits: dns has to be given; Edit firewall_limits: http has to be given",
+    ),
+    "time to undo below zero": ({"firewall_undo_seconds": 0}, "Edit firewall_undo_seconds: 0 is not valid as 1..86400"),
     "cache time below zero": ({"packages_cache_valid_time": -5}, "packages_cache_valid_time"),
     # What YAML takes for something else than it is meant to be
     "word no, not in quotes": (
