@@ -53,6 +53,7 @@ def silent(server: str) -> list[str]:
 
 NO_KEY = "0" * 64
 DOWN = ("systemctl stop named", "systemctl start named")
+FIREWALL = "server-for-dummies-firewall"
 FLUSH = f"{RELOAD} && rndc flush"
 # Every signature of the SOA record is a new one.
 SIGN = "for zone in st.um dyn.st.um; do rndc sign $zone IN main; done"
@@ -89,6 +90,12 @@ BROKEN: dict[str, Break] = {
     "secondary down": Break("secondary", DOWN, "client", silent("secondary")),
     "primary down": Break("primary", DOWN, "client", silent("primary")),
     "secondary down, from outside": Break("secondary", DOWN, "internet", silent("secondary")),
+    "no firewall": Break(
+        "primary",
+        (f"systemctl stop {FIREWALL}", f"systemctl start {FIREWALL}"),
+        "client",
+        ["primary: port * silent"],
+    ),
     "record missing": Break(
         "primary",
         edit_zone("st.um", "/^client.st.um. [0-9]+ IN A /d"),
