@@ -35,6 +35,7 @@ options:
       - V(certificate), the name of a certificate, as of its file.
       - V(certified_name), a V(server_name), also with V(*) as its first label.
       - V(command), the path of a program, and its arguments.
+      - V(clock), the time of a day, such as V(04:00).
       - V(common_name), the name in a certificate's subject.
       - V(count), an integer from 0 on.
       - V(dn), a distinguished name (RFC 4514) without escapes.
@@ -69,12 +70,14 @@ options:
       - V(numbered), a user with a C(uid) from 1000 on.
       - V(option), the name of an option in a configuration.
       - V(option_of_attribute), the name or number of an attribute, also with options (RFC 4512 section 2.5).
+      - V(origin), from where packages are, such as V(origin=Debian\,label=Debian-Security).
       - V(owner), the name of a record, or a list of such names.
       - V(package), the name of a Debian package, also with an architecture or a version (apt-get(8)).
       - V(password), 1 to 72 octets without control characters, and no space at the ends. An error does not show it.
       - V(path), an absolute path of ASCII letters, digits and V(._+@-), which no language has to quote.
       - V(positive), an integer from 1 on.
       - V(principal), a domain name in ASCII, or an address.
+      - V(prom_file), a V(path) whose end is C(.prom).
       - V(prose), a text of one line or more.
       - V(record_type), the type of a record.
       - V(repository), an absolute path, or V(ssh://), a user and a host, and a path there.
@@ -157,6 +160,7 @@ DN_VALUE = r"\w(?:[\w .-]*\w)?"
 AUTHORITY = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 # RFC 4514 section 2.3, of the attributes that name organizations and places, the country by ISO 3166
 RDN = rf"(?:(?:o|ou|l)={DN_VALUE}|c=[A-Za-z]{{2}}|dc={LABEL})"
+ORIGIN = r"(?:a|archive|suite|c|component|l|label|o|origin|n|codename|site)=[A-Za-z0-9 ._${}*?+-]+"
 # Short words, and what is possible.
 PATTERNS = {
     "algorithm": (r"[A-Za-z0-9][A-Za-z0-9@._-]*", "letters, digits and the characters @ . _ - are possible"),
@@ -167,6 +171,7 @@ PATTERNS = {
     "calendar": (r"[A-Za-z0-9*][A-Za-z0-9*.,:/~_ -]*", "what systemd.time(7) says is possible, such as 03:17"),
     "certified_name": (rf"(?:\*\.)?{LABEL}(?:\.{LABEL})*", "labels of letters, digits and hyphens are possible"),
     "certificate": (r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "letters, digits and the characters _ . - are possible"),
+    "clock": (r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", "a time from 00:00 to 23:59 is possible, in quotes"),
     "common_name": (r"[A-Za-z0-9*_.-]+", "letters, digits and the characters * _ . - are possible"),
     "command": (r"/[A-Za-z0-9._/-]+(?: [A-Za-z0-9._/%@:=-]+)*", "the path of a program is possible, and words"),
     "dn": (rf"[A-Za-z]+={DN_VALUE}(?:,[A-Za-z]+={DN_VALUE})*", "names such as cn=reader,o=um,c=es are possible"),
@@ -195,11 +200,16 @@ PATTERNS = {
         r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*",
         "the name of an attribute is possible",
     ),
+    "origin": (
+        rf"{ORIGIN}(?:,{ORIGIN})*",
+        "keywords of unattended-upgrades with values are possible, such as origin=Debian,label=Debian-Security",
+    ),
     "package": (
         r"[a-z0-9][a-z0-9+.-]+(?::[a-z0-9-]+)?(?:=[A-Za-z0-9.+~:-]+|/[a-z0-9-]+)?",
         "the name of a Debian package is possible",
     ),
     "path": (r"/[A-Za-z0-9._+@/-]*", "an absolute path is possible, of letters, digits and the characters . _ + @ -"),
+    "prom_file": (r"/[A-Za-z0-9._+@/-]*[A-Za-z0-9_+@-]\.prom", "an absolute path that ends in .prom is possible"),
     "record_type": (r"[A-Za-z][A-Za-z0-9-]*", "the type of a record is possible, such as A"),
     "repository": (
         rf"/[\w .+@~/-]*|ssh://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{AUTHORITY}/[\w .+@~/-]+",

@@ -151,6 +151,8 @@ SAMPLES: dict[str, Any] = {
     "slapd_people": PEOPLE,
     "sssd_directory": LOGIN,
     "sssd_users": PEOPLE,
+    "upkeep_reboot_time": "04:00",
+    "upkeep_upgrade_calendar": "01:00 UTC",
 }
 
 

@@ -19,6 +19,7 @@ FOLDERS = (
     *ROLES,
     "roles/verify/files/verify",
     "roles/backup/files",
+    "roles/upkeep/files",
     "library",
     "callback_plugins",
     "docs",

@@ -102,6 +102,8 @@ EVERYTHING = {
     "exim4_spam_filter": True,
     "dovecot_plaintext": True,
     "dovecot_fulltext_search": True,
+    "upkeep_reboot_time": SAMPLES["upkeep_reboot_time"],
+    "upkeep_upgrade_calendar": SAMPLES["upkeep_upgrade_calendar"],
 }
 
 
@@ -291,7 +293,7 @@ def as_words(value: str) -> str:
 SPELLINGS = [
     (r"template index\.php\.j2", r"", as_html),
     (r"template verify\.json\.j2", r"site_(records|zones)", lambda value: as_json(as_zone(value))),
-    (r"template verify\.json\.j2", r"", as_json),
+    (r"template (verify|upkeep)\.json\.j2", r"", as_json),
     (r"template zone\.j2|\.undo", r"", as_zone),
     (r"ldap_entries\.args\.entries\[\d+\]\.(dn|attributes\.member\[\d+\])", r"", as_dn),
     (r"command\.args\.argv\[\d+\]", r"openssl_ca_subject", as_subject),
@@ -300,8 +302,8 @@ SPELLINGS = [
     # What somebody gives is a whole file, or a line of a configuration, which stays one.
     (r"template script\.sieve\.j2|mail_discovery.*\.content", r"dovecot_sieve|.*mta_sts", as_it_is),
     (r"template (sshd|server|vhost|local-2\.\d)\.conf\.j2|template main(\.cf)?\.j2", r".*options", as_line),
-    (r"template backup\.timer\.j2", r"backup_calendar", as_line),
     (r"template firewall\.nft\.j2", r"firewall_rules", as_line),
+    (r"template \w+\.timer\.j2", r"(backup|upkeep)_\w*calendar", as_line),
     (r"template passwd\.client\.j2", r"exim4_smarthost_password", as_line),
     (r"template \S+", r"", as_words),
     # Arguments of modules and programs, and their environment, which are handed on as they are

@@ -156,6 +156,15 @@ def test_the_lab_alone_has_settings_of_a_lab(mine: Controller) -> None:
     assert passed(output, 3), output
 
 
+def test_servers_upgrade_themselves_in_turns_the_primary_last(mine: Controller) -> None:
+    more = "        third: {host_ipv4: 192.0.2.138, host_names: [ns3]}\n"
+    mine.edit("hosts.yml", "    clients:\n", f"{more}    clients:\n")
+    wanted = {"secondary": "01:00 UTC", "third": "01:30 UTC", "primary": "02:00 UTC", "client": "02:30 UTC"}
+    claims = [f"upkeep_upgrade_calendar == {wanted!r}[inventory_hostname]", "upkeep_upgrade_delay < 30"]
+    output = mine.play({"tasks": [{"ansible.builtin.assert": {"that": claims}}]})
+    assert passed(output, 4), output
+
+
 def test_without_secrets_the_message_says_how_to_make_them(copy: Controller) -> None:
     output = copy.check_settings()
     assert "make secrets INVENTORY=" in output

@@ -462,6 +462,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"restart_client": "laptop"},
         "Edit restart_client or the inventory: there is no laptop",
     ),
+    "more than all of a disk": (
+        {"upkeep_disk_percent": 101},
+        "Edit upkeep_disk_percent: 101 is not valid as 0..100: an integer from 0 to 100 is possible",
+    ),
+    "figures that nobody would find": (
+        {"upkeep_metrics": "/var/lib/site.txt"},
+        "Edit upkeep_metrics: '/var/lib/site.txt' is not valid as prom_file: an absolute path that ends in .prom",
+    ),
+    "reboot at a time that there is not": (
+        {"upkeep_reboot_time": "25:00"},
+        "Edit upkeep_reboot_time: '25:00' is not valid as clock: a time from 00:00 to 23:59 is possible",
+    ),
     # Reserved names
     "user root": (
         {"site_users": [{"name": "root"}]},
