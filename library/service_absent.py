@@ -47,6 +47,10 @@ options:
         description: Whether it is only removed if O(record) has it, too, as something that was not there before.
         type: bool
         default: false
+      empty:
+        description: Whether it is a folder that is only removed if it gets empty, which check mode does not tell.
+        type: bool
+        default: false
   remove_data:
     description: Whether what cannot be made again goes, and O(users), too.
     type: bool
@@ -110,6 +114,7 @@ PATH = {
     "package": {"type": "str"},
     "data": {"type": "bool", "default": False},
     "recorded": {"type": "bool", "default": False},
+    "empty": {"type": "bool", "default": False},
 }
 USER = {"name": {"type": "str", "required": True}, "package": {"type": "str", "required": True}}
 
@@ -208,7 +213,7 @@ def main() -> None:
     due = [each for each in given["paths"] if given["remove_data"] or not each["data"]]
     due = [each for each in due if each["package"] not in installed - set(purged)]
     due = [each for each in due if each["path"] in recorded or not each["recorded"]]
-    paths = sorted({path for each in due for path in glob.glob(each["path"])})
+    paths = sorted({path for each in due if not each["empty"] for path in glob.glob(each["path"])})
     actions = [f"purge {name}" for name in purged] + [f"remove {path}" for path in paths]
     if actions and not module.check_mode:
         people, groups = pwd.getpwall(), grp.getgrall()
@@ -222,6 +227,10 @@ def main() -> None:
             os.replace(file.name, given["record"])
         for path in filter(os.path.lexists, paths):
             remove(path)
+        for path in [each["path"] for each in due if each["empty"]]:
+            if os.path.isdir(path) and not os.listdir(path):
+                os.rmdir(path)
+                actions.append(f"remove {path}")
         host.override(paths)
         for user, entries in zip(given["users"], users, strict=True):
             if not given["remove_data"]:

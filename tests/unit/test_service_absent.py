@@ -112,6 +112,27 @@ def test_what_somebody_has_installed_since_keeps_what_it_needs(host: Host):
     assert host.left() == ["lib", "theirs", "web"]
 
 
+def test_a_folder_goes_when_it_is_empty_and_was_not_there_before(host: Host):
+    www = host.folder / "www"
+    options = {"packages": ["web"], "paths": [{"path": str(www), "package": "web", "empty": True, "recorded": True}]}
+    options["paths"].append({"path": f"{www}/site", "data": True})
+    for record, more, remove_data, stays in (
+        ("web", "", True, True),  # it was there before
+        (f"web {www}", "own", True, True),
+        (f"web {www}", "", False, True),  # the site is in it
+        (f"web {www}", "", True, False),
+    ):
+        host.packages(web="")
+        host.record.write_text(record)
+        (www / "site").mkdir(parents=True, exist_ok=True)
+        if more:
+            (www / more).write_text("")
+        actions = host.run(remove_data=remove_data, **options)["actions"]
+        assert www.exists() == stays
+        assert (f"remove {www}" in actions) != stays
+        (www / "own").unlink(missing_ok=True)
+
+
 def test_check_mode_tells_and_does_nothing(host: Host):
     (host.folder / "made").write_text("")
     options = {"packages": ["web"], "paths": [{"path": str(host.folder / "ma*")}]}
