@@ -279,6 +279,7 @@ def test_who_would_lock_ansible_out_is_told_before_anything_changes(lab: Lab, by
     assert (table(lab), lab.run("primary", "sha256sum", FILE)) == before
 
 
+@pytest.mark.slow
 def test_it_goes_off_one_host_and_comes_back(lab: Lab) -> None:
     before, elsewhere, text = others(lab, "client"), table(lab, "secondary"), table(lab, "client")
     off = {"firewall_enabled": False}
