@@ -321,7 +321,8 @@ ALONE = re.compile(
 )
 
 
-MARK = re.compile(r"q\d+z")
+# As no random secret happens to have it.
+MARK = re.compile(r"qx\d{3}z")
 
 
 class Marked:
@@ -329,7 +330,7 @@ class Marked:
 
     def __init__(self, number: int, name: str, way: Way) -> None:
         """Keep where it is."""
-        self.mark, self.name, self.way, self.hostile = f"q{number}z", name, way, ""
+        self.mark, self.name, self.way, self.hostile = f"qx{number:03}z", name, way, ""
         self.place, self.is_domain = written(name, way), False
 
     def spelled(self, place: str) -> str:
