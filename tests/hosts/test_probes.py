@@ -46,6 +46,12 @@ def both(first: tuple[str, str], second: tuple[str, str]) -> tuple[str, str]:
     )
 
 
+def through_the_firewall(port: int, commands: tuple[str, str]) -> tuple[str, str]:
+    """Return the commands of a break that opens a port in the firewall, too, and of its mending."""
+    hole = f"nft insert rule inet server_for_dummies input tcp dport {port} accept"
+    return f"{commands[0]} && {hole}", f"{commands[1]} && systemctl reload {FIREWALL}"
+
+
 def silent(server: str) -> list[str]:
     """Return the probes of a server that is down: all but those of ports that are to be closed."""
     return [f"{server} ipv? udp: *", f"{server} ipv? tcp: [!p]*"]
@@ -254,7 +260,9 @@ BROKEN: dict[str, Break] = {
     ),
     "statistics for everybody": Break(
         "primary",
-        edit(OPTIONS, "s/inet 127.0.0.1 (port [0-9]+) allow .*/inet :: \\1 allow { any; }; };/"),
+        through_the_firewall(
+            8053, edit(OPTIONS, "s/inet 127.0.0.1 (port [0-9]+) allow .*/inet :: \\1 allow { any; }; };/")
+        ),
         "client",
         ["primary ipv6 tcp: port 8053 closed"],
     ),

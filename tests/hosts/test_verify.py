@@ -16,7 +16,7 @@ sys.path.insert(0, str(TOP / "lab"))
 
 import report_map
 
-SERVICES = {"dns", "ca", "ssh", "ldap", "mail", "web"}
+SERVICES = {"dns", "ca", "firewall", "ssh", "ldap", "mail", "web"}
 CHECKERS = {
     "primary": {
         "named-checkconf -z",
