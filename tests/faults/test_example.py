@@ -112,6 +112,8 @@ def machines() -> Iterator[Lab]:
     lab.env |= {"LAB_NAME": lab.name, "LAB_NET": str(lab.net)}
     try:
         lab.playbook("lab/create.yml", "-l", "lab:!internet")
+        for host in ("primary", "secondary", "client"):  # which the lab's image has masked, and Debian has not
+            lab.run(host, "systemctl", "unmask", "apt-daily-upgrade.timer")
         yield lab
     finally:
         lab.playbook("lab/destroy.yml")
