@@ -127,15 +127,17 @@ def load(octets: bytes, passphrase: str) -> tuple[Any, serialization.PrivateForm
     return key, serialization.PrivateFormat.OpenSSH if is_ssh else serialization.PrivateFormat.PKCS8
 
 
-def see_that_it_opens(path: Path, *words: str) -> None:
-    """Open a private key with one of several passphrases.
+def opened(path: Path, *words: str) -> tuple[Any, serialization.PrivateFormat, str]:
+    """Open a private key with the first of several passphrases that does; return it, its format, and that passphrase.
 
     Raises:
         AnsibleActionFail: when none of them opens it.
     """
     octets = path.read_bytes()
-    if not any(load(octets, word) for word in words):
-        raise AnsibleActionFail(f"{path} is encrypted with something else")
+    for word in words:
+        if found := load(octets, word):
+            return *found, word
+    raise AnsibleActionFail(f"{path} is encrypted with something else")
 
 
 def encrypt_key(path: Path, new: str, former: str) -> bool:
@@ -144,11 +146,9 @@ def encrypt_key(path: Path, new: str, former: str) -> bool:
     Raises:
         AnsibleActionFail: when neither of both opens it. It is left as it is.
     """
-    see_that_it_opens(path, new, former)
-    octets = path.read_bytes()
-    if load(octets, new):
+    key, form, word = opened(path, new, former)
+    if word == new:
         return False
-    key, form = load(octets, former)
     encryption = serialization.BestAvailableEncryption(new.encode())
     mode = path.stat().st_mode & 0o777
     with replaced(path) as file:
@@ -209,7 +209,7 @@ class ActionModule(ActionBase):
             result["changed"] = True
         keys = private_keys(Path(given["keys_folder"])) if given["keys_folder"] else []
         for key in keys:  # before anything is written
-            see_that_it_opens(key, values[name], *([before] if before else []))
+            opened(key, values[name], *([before] if before else []))
         if result["changed"] and not self._task.check_mode:
             kept = {key: each for key, each in former.items() if each}
             if given["state"] == "new":
