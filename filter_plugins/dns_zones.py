@@ -204,7 +204,6 @@ _value:
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -387,7 +386,9 @@ def complete_zone(
     )
     name, text = origin.rstrip(".") or ".", "\n".join(lines)
     zone = {"name": name, "origin": origin, "count": len(lines), "mname": servers[0], **common}
-    digest = hashlib.sha256(f"{json.dumps(zone, sort_keys=True)}\n{text}".encode()).hexdigest()
+    # As the module zone_state finds it out of the zone's file, whoever has written that.
+    soa = [zone[key] for key in ("ttl", "origin", "mname", "rname", "refresh", "retry", "expire", "minimum")]
+    digest = hashlib.sha256("\n".join([*map(str, soa), text]).encode()).hexdigest()
     view = given.get("view", "")
     zone |= {"id": f"{name}@{view}" if view else name, "file": file_name(origin, view)}
     return zone | {"text": text, "digest": digest} | {key: given[key] for key in ("dnssec", "view") if key in given}

@@ -168,6 +168,7 @@ date:
 """
 
 import glob
+import hashlib
 import re
 import time
 from collections.abc import Iterable
@@ -198,8 +199,10 @@ try:
 except ImportError:
     dns = None
 
-DIGEST = re.compile(r"^; content (\S+)$", re.MULTILINE)
-SERIAL = re.compile(r" IN SOA \S+ \S+ (\d+) ")
+# A zone's file as the template zone.j2 of the role bind9 makes it: comments, the TTL, the SOA in one line, the others.
+ZONE_FILE = re.compile(
+    r"(?:;[^\n]*\n)*\$TTL (\d+)\n(\S+) \d+ IN SOA (\S+) (\S+)" + 5 * r" (\d+)" + r"\n(.*)\n", re.DOTALL
+)
 # A key's file, as dnssec-keygen and named write it: when is what, and the record.
 KEY_TIME = re.compile(r"^; (\w+): (\d{14}) ", re.MULTILINE)
 KEY_RECORD = re.compile(r"^\S+ (?:\d+ )?IN DNSKEY (.+)$", re.MULTILINE)
@@ -222,14 +225,16 @@ class Answer(NamedTuple):
 
 
 def read_zone_file(path: Path) -> dict | None:
-    """Return the digest and the serial that a zone file of ours carries in its first lines."""
+    """Return the serial that a zone file of ours has, and the digest of all else in it, as dns_zones makes it."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:  # a secondary's is binary
-            head = lines.read(4096)
+        text = path.read_text(encoding="utf-8", errors="replace")  # a secondary's is binary
     except FileNotFoundError:
         return None
-    digest, serial = DIGEST.search(head), SERIAL.search(head)
-    return {"digest": digest[1], "serial": int(serial[1])} if digest and serial else None
+    if not (found := ZONE_FILE.fullmatch(text)):
+        return None
+    *soa, records = found.groups()
+    serial = int(soa.pop(4))
+    return {"digest": hashlib.sha256("\n".join([*soa, records]).encode()).hexdigest(), "serial": serial}
 
 
 def endpoints(servers: list[dict]) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """An edit of group_vars reaches every name server, and nothing else moves."""
 
-from lab import Lab, changed
+from lab import Lab, changed, wait_until
 
 EDITED = {
     "site_records": [
@@ -9,6 +9,13 @@ EDITED = {
         {"name": "new", "type": "TXT", "value": "hello"},
     ]
 }
+# As people edit a zone's file, with the next serial
+BY_HAND = """
+cd /var/lib/bind
+serial=$(awk '/ IN SOA / {print $7}' st.um.zone)
+sed -i "s/\\( IN SOA .*\\) $serial /\\1 $((serial + 1)) /; \\$ a intruder.st.um. 604800 IN A 192.0.2.66" st.um.zone
+rndc reload st.um IN main
+"""
 DNS = ("playbooks/dns.yml", "-l", "primary")
 SERVERS = (135, 137)
 
@@ -45,3 +52,13 @@ def test_records_come_change_and_go_on_every_server(lab: Lab) -> None:
 
     lab.playbook(*DNS)
     assert answers(lab, "long.st.um", "TXT") == long
+
+
+def test_what_somebody_has_edited_by_hand_is_set_right_on_every_server(lab: Lab) -> None:
+    lab.run("primary", "sh", "-ec", BY_HAND)
+    wait_until(lambda: answers(lab, "intruder.st.um", "A") == [["192.0.2.66"]] * 2)
+    output = lab.playbook(*DNS)
+    assert "- intruder.st.um. 604800 A 192.0.2.66" in output
+    assert changed(output) == 1
+    assert answers(lab, "intruder.st.um", "A") == [[], []]
+    assert changed(lab.playbook(*DNS)) == 0

@@ -8,7 +8,6 @@ from zone_state import is_behind
 ZONE = {"name": "st.um", "id": "st.um", "file": "st.um.zone", "serial": 7, "text": "a A 192.0.2.1"}
 ROOT = {"name": ".", "id": ".@top", "view": "top", "file": "root.top.zone", "serial": 2}
 TEXT = """\
-; content abc
 $TTL 60
 st.um. 60 IN SOA ns1.st.um. hostmaster.st.um. {serial} 3600 900 2419200 3600
 a.st.um. 60 IN TXT "x IN SOA y z 99 "
@@ -81,7 +80,7 @@ def test_the_serial_of_an_undone_zone(serial, after):
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_servers_take_an_undone_zone_for_newer(before, serial):
-    after = int(undo_text(TEXT.format(serial=before), serial).split("\n")[2].split()[6])
+    after = int(undo_text(TEXT.format(serial=before), serial).split("\n")[1].split()[6])
     assert is_behind(serial, after)
 
 

@@ -1,12 +1,14 @@
 """The serials of files and servers, and the gate, against name servers of our own."""
 
 import base64
+import hashlib
 import json
 import socket
 import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dns.exception
 import dns.flags
@@ -16,9 +18,11 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import dns.zone
+import jinja2
 import pytest
 import zone_state
 from ansible.module_utils.testing import patch_module_args
+from dns_zones import dns_zones
 from hypothesis import given
 from hypothesis import strategies as st
 from zone_state import Answer, Asker, Way, disagreements, endpoints, is_behind, read_zone_file, tsig_keys
@@ -32,9 +36,8 @@ ZONE = """\
 ;
 ; Ansible managed
 ;
-; content {digest}
 $TTL 60
-st.um. IN SOA ns1.st.um. hostmaster.st.um. {serial} 3600 900 2419200 3600
+st.um. 60 IN SOA ns1.st.um. hostmaster.st.um. {serial} 3600 900 2419200 3600
 st.um. 60 IN NS ns1.st.um.
 a.st.um. 60 IN TXT "x IN SOA y z 99 "
 """
@@ -191,21 +194,38 @@ def server(servers):
 
 
 def test_reads_what_the_role_writes(tmp_path):
-    path = tmp_path / "st.um.zone"
-    path.write_text(ZONE.format(digest="abc", serial=LAST))
-    assert read_zone_file(path) == {"digest": "abc", "serial": LAST}
+    path, defaults = tmp_path / "st.um.zone", {"nameservers": ["ns1.st.um."], "hostmaster": "hostmaster.st.um."}
+    [zone] = dns_zones([{"name": "st.um", "records": [{"name": "ns1", "type": "A", "value": "192.0.2.53"}]}], defaults)
+    jinja = jinja2.Environment(keep_trailing_newline=True)  # noqa: S701 (not HTML)
+    jinja.filters["comment"] = lambda text, decoration: f"{decoration}\n{decoration}{text}\n{decoration}"
+    template = jinja.from_string((Path(__file__).parents[2] / "roles/bind9/templates/zone.j2").read_text())
+    for serial in (LAST, 7):
+        path.write_text(template.render(zone=zone | {"serial": serial}, ansible_managed="Ansible managed"))
+        assert read_zone_file(path) == {"digest": zone["digest"], "serial": serial}
+
+
+def test_what_somebody_has_edited_has_another_digest(tmp_path):
+    path, seen = tmp_path / "st.um.zone", set()
+    text = ZONE.format(serial=7)
+    for edited in (
+        text,
+        text + "b.st.um. 60 IN A 192.0.2.1\n",
+        text.replace("900", "901"),
+        text.replace("NS ns1", "NS ns2"),
+    ):
+        path.write_text(edited)
+        seen.add(read_zone_file(path)["digest"])
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize(
     "content",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(ZONE.replace("; content {digest}\n", "").format(serial=7).encode(), id="without a digest"),
-        pytest.param(b"; content abc\n", id="without an SOA"),
-        pytest.param(b"; content abc\nst.um. IN SOA ns1 hostmaster (\n 7 1 1 3 1 )\n", id="an SOA of somebody else"),
-        pytest.param(b"x; content abc\nst.um. IN SOA ns1 hostmaster 7 1 1 3 1\n", id="a digest that is no comment"),
+        pytest.param(b"; comment\n$TTL 60\n", id="without an SOA"),
+        pytest.param(b"$TTL 60\nst.um. 60 IN SOA ns1 hostmaster (\n 7 1 1 3 1 )\n", id="an SOA of somebody else"),
+        pytest.param(ZONE.format(serial=7).encode().rstrip(), id="the last line without an end"),
         pytest.param(b"\x00\x00\x00\x02\xff\xfe" * 900, id="binary, as a secondary has it"),
-        pytest.param(b";\n" * 3000 + ZONE.format(digest="abc", serial=7).encode(), id="not in the first lines"),
     ],
 )
 def test_a_file_that_is_not_ours_is_none(tmp_path, content):
@@ -484,7 +504,11 @@ def test_is_behind_as_rfc_1982_says(serial, offset):
 
 
 def held(serial):
-    return {"digest": "abc", "serial": serial}
+    soa, records = (
+        ("60", "st.um.", "ns1.st.um.", "hostmaster.st.um.", "3600", "900", "2419200", "3600"),
+        ZONE.splitlines()[5:],
+    )
+    return {"digest": hashlib.sha256("\n".join([*soa, *records]).encode()).hexdigest(), "serial": serial}
 
 
 @pytest.mark.parametrize(
@@ -573,8 +597,8 @@ class Module:
         self.folder, self.port, self.capsys = folder, server.port, capsys
         self.write("st.um", 7)
 
-    def write(self, zone, serial, digest="abc"):
-        (self.folder / f"{zone}.zone").write_text(ZONE.format(digest=digest, serial=serial))
+    def write(self, zone, serial):
+        (self.folder / f"{zone}.zone").write_text(ZONE.format(serial=serial))
 
     def run(self, *servers, zones=("st.um",), check_mode=False, **options):
         """Return what the module returns, and the seconds that it took."""
@@ -963,7 +987,7 @@ def test_texts_are_those_of_the_files_that_are_ours(module, server):
     zones = ["st.um", other, "strange", "gone"]
     asked = ["st.um", "other@out", "other", "strange", "gone", "never heard of"]
     result, _ = module.run(None, zones=zones, texts=asked)
-    texts = {"st.um": ZONE.format(digest="abc", serial=7), "other@out": ZONE.format(digest="abc", serial=5)}
+    texts = {"st.um": ZONE.format(serial=7), "other@out": ZONE.format(serial=5)}
     assert result["texts"] == texts
     assert module.run(None, zones=zones)[0]["texts"] == {}
 

@@ -9,7 +9,7 @@ DEFAULTS = {"nameservers": ["ns.invalid."], "hostmaster": "h.invalid.", "ttl": 6
 def text_of(zone, serial):
     """Write a zone as its file has it."""
     soa = "{origin} {ttl} IN SOA {mname} {rname} {serial} {refresh} {retry} {expire} {minimum}"
-    return f"; content {zone['digest']}\n$TTL 60\n{soa.format(**zone | {'serial': serial})}\n{zone['text']}\n"
+    return f"$TTL 60\n{soa.format(**zone | {'serial': serial})}\n{zone['text']}\n"
 
 
 def make(text, before, serial, **options):
