@@ -127,7 +127,7 @@ class ActionModule(ActionBase):
             try:
                 templar.template(check)
             except AnsibleUndefinedVariable as error:
-                errors.append(f"{check}: {error}")
+                errors.append(str(error) if "Edit " in str(error) else f"{check}: {error}")
             except AnsibleError as error:
                 errors.append(words_of(error))
         secrets = {text for name, value in given.items() for text in secrets_in(options[name], value)}

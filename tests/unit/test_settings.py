@@ -28,6 +28,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "network without prefix": ({"site_networks": ["172.16.22.0"]}, "site_networks"),
     "networks that overlap": ({"site_networks": ["10.0.0.0/8", "10.1.0.0/16"]}, "site_networks"),
     "networks not a list": ({"site_networks": 5}, "site_networks"),
+    "services without names": (
+        {"site_services": ["ldap", "mail", "web"]},
+        "Edit the settings of site: Edit site_services: dns is missing, by whose names all others are found",
+    ),
     "misspelled variable": ({"bind9_forwarder": ["192.0.2.1"]}, "bind9_forwarder is not a variable of role bind9; is"),
     "prefix that gives no address": ({"site_ipv4_prefix": "172.16"}, "Edit site_ipv4_prefix: '172.16' is not valid"),
     "record with a wrong address": (
