@@ -104,11 +104,13 @@ class Lab:
         subprocess.run(["docker", "rm", "--force", "--volumes", self.container(host)], check=True, capture_output=True)
         self.playbook("lab/create.yml")
 
-    def power_cycle(self, host: str) -> None:
-        """Take a host's power away, and give it back."""
+    def power_cycle(self, host: str, *states: str) -> None:
+        """Take a host's power away, give it back, and wait until it is running, or in another state (systemctl(1))."""
         resolvers = self.run(host, "cat", "/etc/resolv.conf")
         subprocess.run(["docker", "restart", "-t", "0", self.container(host)], check=True, capture_output=True)
-        wait_until(lambda: self.run(host, "systemctl", "is-system-running", check=False) == "running\n", 60)
+        wait_until(
+            lambda: self.run(host, "systemctl", "is-system-running", check=False).strip() in ("running", *states), 60
+        )
         # The engine writes that anew when a container starts; a machine would not.
         self.run(host, "sh", "-c", 'printf %s "$0" >/etc/resolv.conf', resolvers)
 
@@ -130,8 +132,8 @@ class Lab:
     def checksums(self, host: str) -> str:
         """Return the checksums and attributes of everything under /etc and where services keep their data."""
         folders = "/etc /var/lib/bind /var/lib/service_config /usr/local"
-        # Not what named makes of a zone's file, at any time, nor how it does that.
-        names = ["*.jn[lw]", "*.jbk", "*.signed", "tmp-??????????"]
+        # Not what named makes of a zone's file, at any time, nor how it does that, nor the files of dynamic zones.
+        names = ["*.jn[lw]", "*.jbk", "*.signed", "*.db", "tmp-??????????"]
         found = " ".join([f"find {folders} -xdev", *(f"! -name '{name}'" for name in names)])
         script = f"{found} -printf '%p %m %u %g %l\\n' | LC_ALL=C sort; "
         script += f"{found} -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
