@@ -8,7 +8,7 @@ from lab import Lab, changed
 from letters import password
 
 RUN = ("playbooks/accounts.yml", "-l", "primary")
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 USERS = [{"name": "user1", "full_name": "User One"}, {"name": "user2", "full_name": "User Two"}]
 GUEST = {"name": "guest", "full_name": "A Guest"}
 # Asks crypt(3), as a login does.

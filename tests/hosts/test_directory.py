@@ -113,7 +113,7 @@ def test_a_server_that_was_stopped_is_configured_and_started(lab: Lab) -> None:
     assert changed(lab.playbook(*RUN)) == 0
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_entries_of_the_settings_come_change_stay_and_go(lab: Lab, as_before: None) -> None:
     lab.playbook(*RUN, settings=settings_of([GROUP, BOOK]))
     assert changed(lab.playbook(*RUN, settings=settings_of([GROUP, BOOK]))) == 0
@@ -139,7 +139,7 @@ def test_entries_of_the_settings_come_change_stay_and_go(lab: Lab, as_before: No
         changes(lab, "dn: cn=by hand,ou=st,o=um,c=es\nchangetype: delete")
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_who_is_called_otherwise_keeps_what_is_theirs(lab: Lab) -> None:
     users = [{"name": "user1", "full_name": "User, 1st"}, {"name": "user2", "full_name": "User Two"}]
     try:
@@ -221,7 +221,7 @@ def test_a_password_that_is_another_one_in_the_settings_is_given(lab: Lab) -> No
     assert changed(lab.playbook(*RUN)) == 0
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_who_guesses_is_locked_out_and_nobody_else_is(lab: Lab) -> None:
     who, word = "cn=User Two,ou=st,o=um,c=es", password(lab, "user2")
     for _ in range(10):
@@ -267,7 +267,7 @@ def test_who_may_do_what_with_an_entry(lab: Lab, host: str, who: str, may: list[
     assert [line.split()[-1] for line in lines] == ["ALLOWED"] * len(may) + ["DENIED"] * len(may_not), done.stderr
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_it_is_known_who_has_changed_what(lab: Lab) -> None:
     number = str(secrets.randbelow(10**9))
     change = f"dn: {USER}\nchangetype: modify\n"
@@ -281,7 +281,7 @@ def test_it_is_known_who_has_changed_what(lab: Lab) -> None:
     assert "32" in asked(lab, "-x", "-H", SERVERS["primary"], *of_it, fails=True)  # nobody else
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_for_how_long_it_is_known_is_a_setting(lab: Lab) -> None:
     try:
         assert changed(lab.playbook(*RUN, settings={"slapd_audit_days": 30})) == 1
@@ -292,7 +292,7 @@ def test_for_how_long_it_is_known_is_a_setting(lab: Lab) -> None:
         lab.playbook(*RUN)
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_what_everybody_may_read_is_a_setting(lab: Lab) -> None:
     book = ("-x", "-H", SERVERS["primary"], "-b", "o=um,c=es", "(mail=user1@st.um)", "cn")
     try:
@@ -321,7 +321,7 @@ def test_a_password_without_tls_is_for_lessons(lab: Lab) -> None:
     assert ["Confidentiality required" in said(server) for server in SERVERS] == [True, True]
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_a_search_returns_so_many_entries_and_no_more(lab: Lab) -> None:
     try:
         lab.playbook(*RUN, settings={"slapd_size_limit": 3})
@@ -332,7 +332,7 @@ def test_a_search_returns_so_many_entries_and_no_more(lab: Lab) -> None:
         lab.playbook(*RUN)
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_no_password_is_in_what_a_run_prints(lab: Lab) -> None:
     output = lab.playbook(*RUN, "-vvv", "--diff", settings={"slapd_size_limit": 400})
     try:

@@ -130,7 +130,7 @@ def test_a_second_run_changes_nothing(odd: Lab) -> None:
         ),
     ],
 )
-@pytest.mark.once
+@pytest.mark.only_default
 def test_nothing_has_changed(lab: Lab, settings: dict, words: str) -> None:
     before = [lab.checksums(host) for host in EVERYWHERE]
     output = re.sub(r"\s+", " ", lab.playbook("site.yml", settings=settings, fails=True))

@@ -9,7 +9,7 @@ import pytest
 from lab import Lab, changed, wait_until
 from letters import queued
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 MAIL = ("playbooks/mail.yml",)
 FILES = "find /etc/exim4 /etc/dovecot -type f | sort | xargs sha256sum"
 USERS = [{"name": "user1", "full_name": "User One"}, {"name": "user2", "full_name": "User Two"}]

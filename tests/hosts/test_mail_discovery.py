@@ -6,7 +6,7 @@ import pytest
 
 from lab import Lab, wait_until
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 DOCUMENT = "https://autoconfig.{}/mail/config-v1.1.xml?emailaddress={}"
 MSMTP = """defaults
 account default

@@ -8,7 +8,7 @@ import pytest
 from lab import Lab, wait_until
 from letters import FOREIGN, bring, foreign, handed_in, letter, queued, read
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 WORLD = "/root/world"
 ZONE = "/var/lib/bind/example.org.zone"
 TRUST = "/usr/local/share/ca-certificates/world.crt"

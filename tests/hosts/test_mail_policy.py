@@ -7,7 +7,7 @@ import pytest
 from lab import Lab, wait_until
 from letters import letter, mark, read, said
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 MAIL = ("playbooks/mail.yml", "-l", "primary")
 
 

@@ -147,14 +147,14 @@ def test_wrong_passwords_are_slow_and_get_slower_and_are_in_the_log(lab: Lab) ->
     assert [line for line in sent if line[:19] >= since and f"[{source}]" in line and "(set_id=user1)" in line]
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_a_user_has_so_many_connections_from_one_address(lab: Lab) -> None:
     lines = program(lab, "client", MANY, *known(lab, "user1")).splitlines()
     assert [line.split()[0] for line in lines] == ["10", "10"]
     assert all("Maximum number of connections" in line for line in lines)
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_strangers_cannot_hold_all_connections(lab: Lab) -> None:
     argv = ["docker", "exec", "-i", lab.container("internet"), "python3", "-B", "-c", BEGIN + HOLD]
     with subprocess.Popen(

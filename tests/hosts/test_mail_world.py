@@ -10,7 +10,7 @@ import pytest
 from lab import Lab
 from letters import ANSWER, ASK, BRING, FOREIGN, bring, foreign, handed_in, letter, mark, password, program, read
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 DOMAIN = """
 import dkim
 letter = open(sys.argv[1], "rb").read()

@@ -146,7 +146,7 @@ def silent(lab: Lab) -> Iterator[None]:
     lab.run("secondary", "systemctl", "start", "named")
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 @pytest.mark.usefixtures("silent")
 def test_a_broken_service_is_seen_to_be_broken(lab: Lab, tmp_path: Path) -> None:
     broken = verify(lab, tmp_path, "--tags", "dns")
@@ -160,7 +160,7 @@ def test_a_broken_service_is_seen_to_be_broken(lab: Lab, tmp_path: Path) -> None
     assert "client: secondary ipv4 udp: A st.um" in broken.output
 
 
-@pytest.mark.once
+@pytest.mark.only_default
 def test_a_zone_file_that_is_wrong_is_found_by_the_server_itself(lab: Lab, tmp_path: Path) -> None:
     lab.run(
         "primary",

@@ -8,7 +8,7 @@ import pytest
 from lab import Lab, changed
 from pages import HOSTS, apache_since, curl, nobody_is_turned_away
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.only_swapped
 
 
 def ends(lab: Lab, name: str) -> str:
