@@ -82,6 +82,13 @@ def wanted(lab: Lab) -> Iterator[None]:
         letters(lab)
 
 
+def test_who_has_masked_the_upgrades_is_told_what_to_edit(lab: Lab) -> None:
+    before = lab.checksums("client")
+    told = lab.playbook(*UPKEEP, "-l", "client", settings=SETTINGS, fails=True)
+    assert f"Somebody has masked {TIMER}: unmask it, or edit upkeep_upgrade_calendar to be empty" in told
+    assert lab.checksums("client") == before
+
+
 @pytest.mark.usefixtures("wanted")
 def test_a_host_upgrades_itself_in_its_turn_and_not_before(lab: Lab) -> None:
     for host in HOSTS:
