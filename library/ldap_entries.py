@@ -9,8 +9,7 @@ description:
     entry. Attributes that are not named are left alone, as are all other entries.
   - It speaks to slapd over its socket, as root (SASL EXTERNAL, RFC 4422), and then slapd has the last word about what
     is allowed. Everything is tried first, so that nothing is written when it refuses something. What is to become of
-    the configuration is tried with slapmodify(8) on a copy of it, and entries of the directory with slapadd(8), which
-    only says what it would do.
+    the configuration is built beside it with slapadd(8), which of entries of the directory only says what it would do.
 options:
   entries:
     description:
@@ -77,6 +76,11 @@ options:
     description: The folder of slapd's configuration.
     type: path
     default: /etc/ldap/slapd.d
+  original:
+    description:
+      - A file on the host that gets the configuration that was there before the first of its databases with one of
+        the wanted C(olcSuffix) was made, as LDIF. It is never written again.
+    type: path
   suffix:
     description:
       - The name of the directory in which the entries are. Without it, they are slapd's own configuration
@@ -142,7 +146,10 @@ from ansible.module_utils.slapd import (
     run,
     search,
     words_of,
+    written,
 )
+
+BEFORE = ".before"  # what a configuration's folder is called while another one takes its place
 
 
 class Change(NamedTuple):
@@ -152,6 +159,7 @@ class Change(NamedTuple):
     dn: str
     values: Attributes  # of a modification: no values where the attribute is to go
     to: str = ""  # the new name
+    more: tuple[str, ...] = ()  # attributes that get their values beside those that they have
 
 
 def number(dn: str) -> int:
@@ -286,7 +294,11 @@ def changes_due(given: dict[str, Any], there: Any, marks: dict[str, str] | None 
         if values := difference(attributes, has, given["among"], [] if is_another else given["initial"]):
             if any(value.startswith("olcTLS") for value in values):  # slapd takes these all at once, or not at all
                 values |= {name: value for name, value in attributes.items() if name.startswith("olcTLS")}
-            due.append(Change("modify", name, values))
+            there_now = {attribute.lower(): in_order(has[attribute])[1] for attribute in has}
+            more = [name for name in values if name in given["among"] and name.lower() in there_now]
+            for attribute in more:  # slapd takes no module away, and so does not let its list be replaced
+                values[attribute] = [value for value in values[attribute] if value not in there_now[attribute.lower()]]
+            due.append(Change("modify", name, values, more=tuple(more)))
     return due
 
 
@@ -324,8 +336,11 @@ def values_of(attributes: dict[str, Any]) -> Attributes:
 
 def modifications(change: Change) -> list[tuple[int, str, list[bytes] | None]]:
     """Return what is sent of a modification."""
-    operation = ldap.MOD_ADD if change.kind == "extend" else ldap.MOD_REPLACE
-    return [(operation, name, encoded(values) or None) for name, values in change.values.items()]
+    added = list(change.values) if change.kind == "extend" else change.more
+    return [
+        (ldap.MOD_ADD if name in added else ldap.MOD_REPLACE, name, encoded(values) or None)
+        for name, values in change.values.items()
+    ]
 
 
 def write(server: Any, change: Change) -> None:
@@ -340,27 +355,41 @@ def write(server: Any, change: Change) -> None:
         server.delete_s(change.dn)
 
 
-def as_ldif(changes: list[Change], records: bool = False) -> str:
-    """Return changes as LDIF (RFC 2849): what slapmodify(8) reads, or, as records, what slapadd(8) does."""
+def as_ldif(entries: list[Change]) -> str:
+    """Return entries as LDIF (RFC 2849), as slapadd(8) reads it."""
     with tempfile.TemporaryFile("w+") as file:
         writer = ldif.LDIFWriter(file)
-        for change in changes:
-            if change.kind == "modify":
-                writer.unparse(change.dn, modifications(change))
-            elif records:
-                writer.unparse(change.dn, {name: encoded(values) for name, values in change.values.items()})
-            else:
-                writer.unparse(change.dn, [(name, encoded(values)) for name, values in change.values.items()])
+        for entry in entries:
+            writer.unparse(entry.dn, {name: encoded(values) for name, values in entry.values.items()})
         file.seek(0)
         return file.read()
 
 
+def applied(tree: dict[str, Attributes], changes: list[Change]) -> list[Change]:
+    """Return what makes a configuration as it will be after changes, each entry after the one above it."""
+    tree = dict(tree)
+    for change in changes:
+        has = {name.lower(): values for name, values in tree.get(change.dn, {}).items()}
+        values = {
+            name: (in_order(has[name.lower()])[1] if name in change.more else []) + new
+            for name, new in change.values.items()
+        }
+        written = {name.lower() for name in change.values}
+        kept = {name: values for name, values in tree.get(change.dn, {}).items() if name.lower() not in written}
+        tree[change.dn] = kept | {name: value for name, value in values.items() if value}
+    return [Change("add", dn, values) for dn, values in tree.items()]
+
+
+def built(folder: str, entries: list[Change]) -> None:
+    """Make a configuration in an empty folder. To one that is there, slapmodify(8) could add no database."""
+    run(["slapadd", "-n", "0", "-F", folder], as_ldif(entries))
+    run(["slapcat", "-n", "0", "-F", folder])  # which reads it as slapd does when it starts
+
+
 def tried(folder: str, changes: list[Change]) -> None:
-    """Try changes of a configuration on a copy of it."""
-    with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(folder, copy, dirs_exist_ok=True)
-        run(["slapmodify", "-n", "0", "-F", copy], as_ldif(changes))
-        run(["slapcat", "-n", "0", "-F", copy])  # which reads it as slapd does when it starts
+    """Try changes of a configuration beside it."""
+    with tempfile.TemporaryDirectory() as beside:
+        built(beside, applied(config_of(folder), changes))
 
 
 def believed(changes: list[Change]) -> None:
@@ -384,27 +413,35 @@ def rehearsed(server: Any, folder: str, suffix: str, changes: list[Change]) -> N
         elif change.kind == "modify":
             name = next((other.dn for other in changes if other.to == change.dn), change.dn)
             has = next(iter(search(server, name, ldap.SCOPE_BASE, attributes=("*",)).values()))
-            gone = {attribute.lower() for attribute in change.values}
-            kept = {attribute: values for attribute, values in has.items() if attribute.lower() not in gone}
-            entries.append(Change("add", name, kept | {key: values for key, values in change.values.items() if values}))
+            entries += applied({name: has}, [change._replace(dn=name)])
     if entries:
-        run(["slapadd", "-u", "-F", folder, "-b", suffix], as_ldif(entries, records=True))
+        run(["slapadd", "-u", "-F", folder, "-b", suffix], as_ldif(entries))
 
 
-def made(folder: str, changes: list[Change], owner: str) -> None:
-    """Make a configuration, in a folder beside its own until it is whole."""
+def made(folder: str, entries: list[Change], owner: str) -> None:
+    """Make a configuration, in a folder beside its own until it is whole, and put it in the place of what is there."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as beside:
         new = Path(beside) / "new"
         new.mkdir(mode=0o750)
-        run(["slapadd", "-n", "0", "-F", str(new)], as_ldif(changes, records=True))
-        run(["slapcat", "-n", "0", "-F", str(new)])
+        built(str(new), entries)
         owned(new, owner)
+        if os.path.isdir(folder):
+            os.rename(folder, f"{folder}{BEFORE}")
         new.rename(folder)
+    shutil.rmtree(f"{folder}{BEFORE}", ignore_errors=True)
+
+
+def is_of_others(tree: dict[str, Attributes], entries: list[dict[str, Any]]) -> bool:
+    """Return whether none of the wanted databases is in a configuration."""
+    ours = {suffix for wanted in entries for suffix in values_of(wanted["attributes"]).get("olcSuffix", [])}
+    return not ours & {suffix for has in tree.values() for suffix in has.get("olcSuffix", [])}
 
 
 def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
     """Do what is due in slapd's configuration, or only find out; return it."""
     folder, server = given["config"], None
+    if os.path.isdir(f"{folder}{BEFORE}") and not os.path.isdir(folder) and not look_only:  # a run was killed
+        os.rename(f"{folder}{BEFORE}", folder)
     if not os.path.isdir(folder):
         tree: dict[str, Attributes] = {}
     else:
@@ -419,11 +456,12 @@ def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
     if look_only or not changes:
         return changes
     believed(changes)
+    if tree and given["original"] and not os.path.exists(given["original"]) and is_of_others(tree, given["entries"]):
+        written(given["original"], run(["slapcat", "-n", "0", "-F", folder]))
     if not tree:
         made(folder, changes, given["owner"])
     elif server is None:  # it is down, so that nobody else writes there
-        run(["slapmodify", "-n", "0", "-F", folder], as_ldif(changes))
-        owned(Path(folder), given["owner"])
+        made(folder, applied(tree, changes), given["owner"])
     else:
         write_all(server, changes)
     return changes
@@ -511,6 +549,7 @@ def main() -> None:
             "marks": {"type": "path"},
             "remove": {"type": "bool", "default": False},
             "config": {"type": "path", "default": "/etc/ldap/slapd.d"},
+            "original": {"type": "path"},
             "suffix": {"type": "str"},
             "owner": {"type": "str", "default": "openldap"},
             "uri": {"type": "str", "default": "ldapi:///"},

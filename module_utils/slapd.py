@@ -100,8 +100,13 @@ def recorded(path: str | None) -> list[str]:
 
 def record(path: str, lines: list[str]) -> None:
     """Write the lines of a file, each of them once, for root alone."""
+    written(path, "".join(f"{line}\n" for line in dict.fromkeys(lines)))
+
+
+def written(path: str, text: str) -> None:
+    """Write a file for root alone, all of it or nothing."""
     with open(f"{path}.new", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.writelines(f"{line}\n" for line in dict.fromkeys(lines))
+        file.write(text)
     os.replace(f"{path}.new", path)
 
 

@@ -144,6 +144,70 @@ def test_one_is_taken_off_while_the_others_go_on_and_comes_back_with_its_data(la
     assert lab.run("primary", "sh", "-c", data) == before
 
 
+# On which host, and what says that it is gone
+GONE = {
+    "dns": ("secondary", "! systemctl is-active named && ! dig @127.0.0.1 +tries=1 st.um SOA"),
+    "firewall": ("primary", "! nft list table inet server_for_dummies"),
+    "ssh": ("primary", "! test -e /etc/ssh/sshd_config.d/00-server-for-dummies.conf && systemctl is-active ssh"),
+}
+
+
+@pytest.fixture(params=GONE)
+def part(request: pytest.FixtureRequest, lab: Lab) -> Iterator[str]:
+    """What is taken off one of its hosts, and comes back."""
+    yield request.param
+    lab.playbook("site.yml")
+    lab.forget()
+    assert [result for result in lab.probes("client").values() if not result["ok"]] == []
+
+
+def test_it_is_taken_off_one_host_and_the_others_go_on(lab: Lab, part: str) -> None:
+    host, gone = GONE[part]
+    assert lab.run(host, "sh", "-c", f"{gone} || echo there").endswith("there\n")
+    others = sorted({"dns", "ldap", "mail", "web", "ssh"} - {part})
+    with watched(lab, others, WATCHED) as seen:
+        lab.playbook("playbooks/uninstall.yml", "-l", host, "--tags", part, settings={"confirm": True})
+    assert {result["service"] for result in seen} == set(others)
+    assert [result for result in seen if not result["ok"]] == []
+    lab.run(host, "sh", "-ec", gone)
+
+
+# A slapd of somebody else's, as the package sets it up when it is asked to, with an entry.
+OTHERS = """
+export DEBIAN_FRONTEND=noninteractive
+printf 'slapd slapd/%s\\n' 'domain string others.example' 'no_configuration boolean false' | debconf-set-selections
+apt-get -qq update && apt-get -qq -y install ldap-utils slapd
+printf 'dn: ou=theirs,dc=others,dc=example\\nobjectClass: organizationalUnit\\n' | slapadd -b dc=others,dc=example
+chown -R openldap: /var/lib/ldap && systemctl restart slapd
+"""
+HAS = "slapcat -n 0; slapcat -b dc=others,dc=example; find /var/lib/ldap -printf '%p %m %u %g\n' | sort"
+
+
+@pytest.fixture
+def others(lab: Lab) -> Iterator[str]:
+    """A secondary server with a directory that was there before."""
+    lab.rebuild("secondary")
+    lab.run("secondary", "sh", "-ec", OTHERS)
+    yield lab.run("secondary", "sh", "-ec", HAS)
+    lab.rebuild("secondary")
+    lab.playbook("site.yml")
+    lab.forget()
+    assert [result for result in lab.probes("client").values() if not result["ok"]] == []
+
+
+def test_a_directory_that_was_there_before_is_served_beside_ours_and_stays(lab: Lab, others: str) -> None:
+    search = ["ldapsearch", "-LLL", "-x", "-H", "ldap://ns2.st.um", "ou=theirs", "1.1", "-b"]
+    lab.playbook("site.yml", "-l", "secondary")
+    assert changed(lab.playbook("site.yml", "-l", "secondary")) == 0
+    assert "ou=theirs" in lab.run("client", *search, "dc=others,dc=example")
+    assert [result for result in lab.probes("client", "--service=ldap").values() if not result["ok"]] == []
+    lab.playbook(
+        "playbooks/uninstall.yml", "-l", "secondary", "--tags", "ldap", settings={"confirm": True, "remove_data": True}
+    )
+    assert lab.run("secondary", "sh", "-ec", HAS) == others
+    assert "ou=theirs" in lab.run("client", *search, "dc=others,dc=example")
+
+
 def test_nothing_is_taken_off_unless_somebody_says_yes(lab: Lab) -> None:
     assert "Nothing was taken off" in lab.playbook("playbooks/uninstall.yml", "--tags", "web", fails=True)
     before = lab.checksums("primary")

@@ -1,7 +1,7 @@
 """What the module finds to be due, of a directory and of slapd's configuration."""
 
 import pytest
-from ldap_entries import Change, Config, changes_due, difference, in_order, parent, parts, plain, values_of
+from ldap_entries import Change, Config, applied, changes_due, difference, in_order, parent, parts, plain, values_of
 
 MDB = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["o=um,c=es"], "olcDbIndex": ["uid eq"]}
 OTHER = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["dc=others"]}
@@ -171,3 +171,25 @@ def test_a_password_can_be_written_beside_the_one_that_is_there():
     due = [Change("extend", "cn=reader,o=um", {"pw": ["word"]})]
     assert changes_due(given, there, {"cn=reader,o=um": "old"}) == due
     assert changes_due(given, there, {"cn=reader,o=um": "new"}) == []
+
+
+def test_what_may_have_further_values_gets_those_that_are_missing():
+    tree = {"cn=module": {"load": ["{0}x", "{1}y"]}}
+    assert due(tree, ("cn=module", {"load": ["z", "y"]})) == [
+        Change("modify", "cn=module", {"load": ["z"]}, more=("load",))
+    ]
+
+
+def test_a_configuration_after_changes_has_what_they_write_and_all_else():
+    tree = {"cn=config": {"olcA": ["1"], "olcB": ["2"], "olcC": ["{0}3"]}, "olcDatabase={1}mdb,cn=config": OTHER}
+    changes = [
+        Change("modify", "cn=config", {"OLCa": ["7", "8"], "olcB": [], "olcD": ["4"]}),
+        Change("modify", "cn=config", {"olcD": ["5"], "olcC": ["6"]}, more=("olcD", "olcC")),
+        Change("add", "olcDatabase={2}mdb,cn=config", MDB),
+    ]
+    assert applied(tree, changes) == [
+        Change("add", "cn=config", {"OLCa": ["7", "8"], "olcD": ["4", "5"], "olcC": ["3", "6"]}),
+        Change("add", "olcDatabase={1}mdb,cn=config", OTHER),
+        Change("add", "olcDatabase={2}mdb,cn=config", MDB),
+    ]
+    assert tree["cn=config"]["olcB"] == ["2"]
