@@ -18,6 +18,7 @@ except ImportError:
 
 Attributes = dict[str, list[str]]
 NUMBER = re.compile(r"\{-?\d+\}")
+GRAMMAR = re.compile(r"<[a-z ]+> ::=|\s+[\[<]|dynacl:")
 
 
 def parts(dn: str) -> list[str]:
@@ -69,7 +70,9 @@ def run(argv: list[str], text: str = "") -> str:
     """Run a tool of slapd's; return what it prints, or fail with its own words."""
     done = subprocess.run(argv, input=text, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        # Not the grammar of access rules (slapd.access(5)), which comes between the two lines that say something.
+        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if not GRAMMAR.match(line)]
+        said = ["".join(each for each in line if each.isprintable() and each != "\ufffd") for line in lines if line]
         raise ValueError(f"{argv[0]} refuses it: " + " | ".join(said[-4:]))
     return done.stdout
 

@@ -1,6 +1,7 @@
 """What the module finds to be due, of a directory and of slapd's configuration."""
 
 import pytest
+from ansible.module_utils.slapd import run
 from ldap_entries import Change, Config, applied, changes_due, difference, in_order, parent, parts, plain, values_of
 
 MDB = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["o=um,c=es"], "olcDbIndex": ["uid eq"]}
@@ -171,6 +172,12 @@ def test_a_password_can_be_written_beside_the_one_that_is_there():
     due = [Change("extend", "cn=reader,o=um", {"pw": ["word"]})]
     assert changes_due(given, there, {"cn=reader,o=um": "old"}) == due
     assert changes_due(given, there, {"cn=reader,o=um": "new"}) == []
+
+
+def test_of_what_slapd_says_the_grammar_of_rules_is_left_out():
+    said = r"unknown attr\n<what> ::= * | dn\n\t[ realself ]\n\t<name>=ACI\n<access clause> ::= x\ndynacl:\n\ncould not add\n"
+    with pytest.raises(ValueError, match=r"^sh refuses it: unknown attr \| could not add$"):
+        run(["sh", "-c", f"printf '{said}' >&2; exit 1"])
 
 
 def test_what_may_have_further_values_gets_those_that_are_missing():
