@@ -175,9 +175,9 @@ def test_a_password_can_be_written_beside_the_one_that_is_there():
 
 
 def test_of_what_slapd_says_the_grammar_of_rules_is_left_out():
-    said = r"unknown attr\n<what> ::= * | dn\n\t[ realself ]\n\t<name>=ACI\n<access clause> ::= x\ndynacl:\n\ncould not add\n"
+    grammar = r"<what> ::= * | dn\n\t[ realself ]\n\t<name>=ACI\n<access clause> ::= x\ndynacl:\n\n"
     with pytest.raises(ValueError, match=r"^sh refuses it: unknown attr \| could not add$"):
-        run(["sh", "-c", f"printf '{said}' >&2; exit 1"])
+        run(["sh", "-c", rf"printf 'unknown attr\n{grammar}could not add\n' >&2; exit 1"])
 
 
 def test_what_may_have_further_values_gets_those_that_are_missing():
