@@ -6,7 +6,7 @@ import pytest
 
 from lab import Lab, wait_until
 
-pytestmark = pytest.mark.only_swapped
+pytestmark = pytest.mark.only_default
 DOCUMENT = "https://autoconfig.{}/mail/config-v1.1.xml?emailaddress={}"
 MSMTP = """defaults
 account default
