@@ -431,6 +431,20 @@ def made(folder: str, entries: list[Change], owner: str) -> None:
     shutil.rmtree(f"{folder}{BEFORE}", ignore_errors=True)
 
 
+def apart(tree: dict[str, Attributes], changes: list[Change]) -> None:
+    """Refuse a database in the folder of another one, where slapd would mix the entries of both (slapd-mdb(5))."""
+    folders = {folder: dn for dn, has in tree.items() for folder in has.get("olcDbDirectory", [])}
+    for change in changes:
+        for folder in change.values.get("olcDbDirectory", []):
+            if folders.get(folder, change.dn) != change.dn:
+                new, old = (" ".join(has["olcSuffix"]) for has in (change.values, tree[folders[folder]]))
+                raise ValueError(
+                    f"the slapd_suffix {new} cannot be used: {folder} has the directory {old}, whose entries keep "
+                    "their names. Edit it back, or take that directory off: "
+                    "playbooks/uninstall.yml --tags ldap -e remove_data=yes"
+                )
+
+
 def is_of_others(tree: dict[str, Attributes], entries: list[dict[str, Any]]) -> bool:
     """Return whether none of the wanted databases is in a configuration."""
     ours = {suffix for wanted in entries for suffix in values_of(wanted["attributes"]).get("olcSuffix", [])}
@@ -451,6 +465,7 @@ def settle_config(given: dict[str, Any], look_only: bool) -> list[Change]:
         except ldap.SERVER_DOWN:
             tree = config_of(folder)
     changes = changes_due(given, Config(dict(tree)))
+    apart(tree, changes)
     if changes and tree:
         tried(folder, changes)
     if look_only or not changes:

@@ -168,12 +168,14 @@ def test_who_is_called_otherwise_keeps_what_is_theirs(lab: Lab) -> None:
         ),
         ({"slapd_public_attributes": ["cn", "noSuchAttribute"]}, "noSuchAttribute"),
         ({"slapd_certificate": "none"}, "none.pem"),
+        ({"slapd_suffix": "o=other,c=es"}, "slapd_suffix o=other,c=es"),
     ],
     ids=[
         "an entry without a must",
         "an attribute that there is not",
         "a rule about what there is not",
         "no certificate",
+        "another suffix in the folder of this one",
     ],
 )
 def test_what_slapd_refuses_leaves_all_as_it_was(lab: Lab, settings: dict, words: str) -> None:

@@ -2,7 +2,19 @@
 
 import pytest
 from ansible.module_utils.slapd import run
-from ldap_entries import Change, Config, applied, changes_due, difference, in_order, parent, parts, plain, values_of
+from ldap_entries import (
+    Change,
+    Config,
+    apart,
+    applied,
+    changes_due,
+    difference,
+    in_order,
+    parent,
+    parts,
+    plain,
+    values_of,
+)
 
 MDB = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["o=um,c=es"], "olcDbIndex": ["uid eq"]}
 OTHER = {"objectClass": ["olcMdbConfig"], "olcSuffix": ["dc=others"]}
@@ -91,6 +103,15 @@ def test_a_database_of_somebody_else_is_left_alone_and_ours_comes_after_it():
         ("add", "olcDatabase={2}mdb,cn=config"),
         ("add", "olcOverlay={0}unique,olcDatabase={2}mdb,cn=config"),
     ]
+
+
+def test_no_database_gets_the_folder_of_another_one():
+    tree = {"olcDatabase={1}mdb,cn=config": MDB | {"olcDbDirectory": ["/var/lib/ldap/ours"]}}
+    database = ("olcDatabase={1}mdb,cn=config", {"olcSuffix": "o=new", "olcDbDirectory": "/var/lib/ldap/ours"})
+    with pytest.raises(ValueError, match=r"the slapd_suffix o=new cannot be used: /var/lib/ldap/ours has .* o=um"):
+        apart(tree, due(tree, database))
+    apart(tree, due(tree, (database[0], database[1] | {"olcDbDirectory": "/var/lib/ldap/new"})))
+    apart(tree, due(tree, (database[0], database[1] | {"olcSuffix": "o=um,c=es", "olcDbIndex": "cn eq"})))
 
 
 def test_overlays_are_found_below_their_own_database_wherever_it_is():
