@@ -1022,7 +1022,9 @@ def test_nothing_else_fails(lab: Lab, probers: dict[str, Prober], what: str) -> 
     prober, patterns = probers[BROKEN[what].where], BROKEN[what].patterns
     with broken(lab, BROKEN[what]):
         prober.wait(patterns, ok=False, seconds=20)
-        failed = {name: result["detail"] for name, result in prober.run(["*"]).items() if not result["ok"]}
+        results = prober.run(["*"])
+    failed = {name: result["detail"] for name, result in results.items() if not result["ok"]}
     prober.wait([glob.escape(name) for name in failed], ok=True, seconds=30)
     known = [*patterns, *BROKEN[what].others]
     assert {name: failed[name] for name in failed if not any(fnmatch.fnmatch(name, each) for each in known)} == {}
+    assert [each for each in known if not fnmatch.filter(results, each)] == []  # none that names no probe any more
