@@ -20,7 +20,7 @@ for text in ("{SPAM}", "honest"):
     sys.stdin.readline()
 """
 # An honest letter that is written as badly as a test's has some points, too.
-ON = {"exim4_spam_filter": True, "exim4_spam_marked": 1000, "exim4_spam_refused": 1500}
+ON = {"exim4_spam_filter": True, "exim4_spam_marked": 500, "exim4_spam_refused": 1000}
 
 
 @pytest.fixture(scope="module", autouse=True)
