@@ -605,6 +605,7 @@ BROKEN |= {
         ("mv /var/www/www.st.um/page.css /root/page.css", "mv /root/page.css /var/www/www.st.um/page.css"),
         "client",
         ["*: HEAD", "*: 304 *", "*: a range"],
+        others=("www.st.um: connection kept",),
     ),
     "a page for what is not there": Break(
         "primary",
