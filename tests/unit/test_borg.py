@@ -231,10 +231,10 @@ def test_with_check_nothing_is_written(tmp_path: Path) -> None:
     assert "would have data" in site.task("saved", items=[site.item()], check_mode=True)
     assert "would have data" in site.controller("saved", site.data, check_mode=True)
     assert not site.repository.exists()
-    site.controller("saved", site.data)
+    site.controller("saved", site.data, name="there")  # archives are named by the host, and the second
     site.save()
     (site.data / "file").unlink()
-    assert f"{site.data}/file" in site.controller("restored", site.data, name="here", check_mode=True)
+    assert f"{site.data}/file" in site.controller("restored", site.data, name="there", check_mode=True)
     assert "from here-" in site.task("restored", items=[site.item()], check_mode=True)
     assert not (site.data / "file").exists()
 
