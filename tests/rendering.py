@@ -125,12 +125,9 @@ class Rendering:
             new = [f"new {name}" for name in names]
             answers["__apache_seen"] = {"stdout_lines": [*ANSWERS["__apache_seen"]["stdout_lines"], *new]}
         if role == "openssl_ca":
-            wanted = [
-                {"__openssl_ca_each": each, "csr": "CSR", "stdout": CERTIFICATE}
-                for each in value("openssl_ca_certificates")
-            ]
-            answers |= {"__openssl_ca_requests": {"results": wanted}, "__openssl_ca_issued": {"results": wanted}}
-            answers["__openssl_ca_lists"] = {"results": []}
+            ordered = [{**each, "rekey": False, "reasons": []} for each in value("openssl_ca_certificates")]
+            said = {"stdout": "\n".join(f"=== {each['name']}\n{CERTIFICATE}" for each in ordered)}
+            answers |= {"__openssl_ca_ordered": ordered, "__openssl_ca_requests": said, "__openssl_ca_issued": said}
             answers |= {"__openssl_ca_name": "root-1", "__openssl_ca_signer": "root-1", "__openssl_ca_kind": "root"}
             answers["__openssl_ca_lifetime"] = 7300
         if role == "sssd":
