@@ -291,7 +291,7 @@ def as_words(value: str) -> str:
 
 # Of what there is: the place, whose setting, and how it is spelled there.
 SPELLINGS = [
-    (r"template index\.php\.j2", r"", as_html),
+    (r"apache/pages\.yml .*argv\[\d+\]", r"", as_html),
     (r"template verify\.json\.j2", r"site_(records|zones)", lambda value: as_json(as_zone(value))),
     (r"template (verify|upkeep)\.json\.j2", r"", as_json),
     (r"template zone\.j2|\.undo", r"", as_zone),
