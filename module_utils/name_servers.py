@@ -1,6 +1,7 @@
 """How name servers are asked what they serve, by the library dnspython."""
 
 from contextlib import suppress
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, socket
 from typing import NamedTuple
 
 try:
@@ -61,6 +62,7 @@ class Asker:
         """Remember where and how long."""
         self.port = port
         self.timeout = timeout
+        self.refused: set[str] = set()  # the addresses where nobody listens, which are not asked again
 
     def query(self, way: Way, rdtype: int, **options: bool) -> "dns.message.QueryMessage":
         """Make a question for a server that has the zone."""
@@ -72,11 +74,20 @@ class Asker:
 
     def ask(self, way: Way, rdtype: int) -> "dns.message.Message | None":
         """Return a server's answer if it has authority, else None."""
+        if way.address in self.refused:
+            return None
         query = self.query(way, rdtype, want_dnssec=True)
         try:
-            answer, _ = dns.query.udp_with_fallback(
-                query, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True
-            )
+            # Connected, so that it is told where nobody listens.
+            with socket(AF_INET6 if ":" in way.address else AF_INET, SOCK_DGRAM) as udp:
+                udp.setblocking(False)
+                udp.connect((way.address, self.port))
+                answer, _ = dns.query.udp_with_fallback(
+                    query, way.address, timeout=self.timeout, port=self.port, ignore_unexpected=True, udp_sock=udp
+                )
+        except ConnectionRefusedError:
+            self.refused.add(way.address)
+            return None
         except (dns.exception.DNSException, OSError, EOFError):
             return None
         return answer if answer.flags & dns.flags.AA else None

@@ -336,7 +336,16 @@ def test_nobody_at_the_port_is_none():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    assert Asker(port, 0.2).serial("a", way()) == NOBODY
+    started = time.monotonic()
+    asker = Asker(port, 5)
+    assert asker.serial("a", way()) == NOBODY
+    assert time.monotonic() - started < 1  # told so, not waited for
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as meanwhile:
+        meanwhile.bind(("127.0.0.1", port))
+        meanwhile.settimeout(0.2)
+        assert asker.serial("a", way()) == NOBODY
+        with pytest.raises(TimeoutError):
+            meanwhile.recv(512)  # it was not asked again
 
 
 def test_an_answer_from_another_port_is_not_taken(server):
