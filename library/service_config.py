@@ -576,7 +576,7 @@ class Transaction:
             self.judge(*run(self.params["check"]))
         self.disturbed = True
         self.serve("reload" if active else "start")
-        if not enabled:
+        if not enabled and (self.check_mode or not self.unit_state()[1]):  # a link among the files may have done it
             self.command(["systemctl", "enable", self.unit], f"enabled {self.unit}")
         self.finishing = True
         if not self.check_mode:

@@ -633,15 +633,18 @@ def test_an_error_between_two_files_brings_the_first_back(service, monkeypatch, 
     assert service.ran() == ["check"]
 
 
+SHOW = "show --property ActiveState,UnitFileState named"
+
+
 @pytest.mark.parametrize(
     ("active", "enabled", "changed", "calls"),
     [
         ("active", "enabled", False, []),
         ("active", "static", False, []),
-        ("active", "disabled", False, ["enable named"]),
+        ("active", "disabled", False, [SHOW, "enable named"]),
         ("inactive", "enabled", False, ["reset-failed named", "start named"]),
-        ("failed", "disabled", True, ["reset-failed named", "start named", "enable named"]),
-        ("inactive", "generated", False, ["reset-failed named", "start named", "enable named"]),
+        ("failed", "disabled", True, ["reset-failed named", "start named", SHOW, "enable named"]),
+        ("inactive", "generated", False, ["reset-failed named", "start named", SHOW, "enable named"]),
         ("active", "enabled", True, []),
     ],
 )
@@ -650,7 +653,7 @@ def test_the_unit_is_started_and_enabled(service, active, enabled, changed, call
     service.write("enabled", f"{enabled}\n")
     result = service.run(service.file(content="new\n" if changed else "old\n"), unit="named")
     show, *rest = service.calls()
-    assert show == "show --property ActiveState,UnitFileState named"
+    assert show == SHOW
     assert rest == calls
     words = {"start named": "started named", "enable named": "enabled named"}
     expected = [words[call] for call in calls if call in words]
@@ -659,6 +662,15 @@ def test_the_unit_is_started_and_enabled(service, active, enabled, changed, call
     assert result["actions"] == expected
     assert result["changed"] == bool(expected)
     assert (service.root / "active").read_text() == "active\n"
+
+
+def test_what_has_become_enabled_by_its_files_is_not_enabled_again(service):
+    service.write("active", "active\n")
+    service.write("enabled", "disabled\n")
+    enabling = ["sh", "-c", f"echo enabled >{service.root}/enabled"]
+    result = service.run(service.file(content="new\n"), unit="named", reload=enabling)
+    assert service.calls() == [SHOW, SHOW]
+    assert "enabled named" not in result["actions"]
 
 
 def test_the_links_of_an_init_script_tell_whether_it_is_enabled(service, monkeypatch):
