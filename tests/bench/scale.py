@@ -20,6 +20,7 @@ from ansible.template import Templar, trust_as_template
 
 from figures import keep
 from lab import TOP, Lab, wait_until
+from peers import trusted
 
 RECORDS, ZONES, ROUNDS = 100_000, 1_000, 3
 LOAD_LIMIT = 3.0  # times named-compilezone
@@ -295,25 +296,29 @@ def answers() -> dict[str, Any]:
         LAB.run(host, "sh", "-c", f"command -v {tool} >/dev/null || apt-get -qq install {package} >/dev/null 2>&1")
     shuffled = f"seq 0 {QUESTIONS - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions"
     LAB.run("client", "sh", "-c", shuffled)
-    figures: dict[str, Any] = {}
-    for kind, signed in (("plain", False), ("signed", True)):
-        # As the package answers questions that want recursion.
-        play(one_zone(some, dnssec="standard" if signed else "none") | {"bind9_minimal_responses": True})
-        prepare_package(signed)
-        seconds_each = rates(signed)
-        LAB.run("primary", "systemctl", "stop", "named")
-        try:
-            instructions = {who: work(who, signed) for who in SERVERS}
-        finally:
-            LAB.run("primary", "systemctl", "start", "named")
-        figures[kind] = {
-            "answers per second": seconds_each,
-            "instructions per answer": {who: round(each) for who, each in instructions.items()}
-            | {"ours / package": at_most(instructions["ours"] / instructions["package"], ANSWERS_LIMIT, digits=3)},
-        }
+    with trusted(LAB):
+        figures = {kind: compared_answers(some, signed) for kind, signed in (("plain", False), ("signed", True))}
     LAB.run("primary", "rm", "-r", PEER)
     play()
     return figures
+
+
+def compared_answers(some: Path, signed: bool) -> dict[str, Any]:
+    """Compare both servers with the zone in a file."""
+    # As the package answers questions that want recursion.
+    play(one_zone(some, dnssec="standard" if signed else "none") | {"bind9_minimal_responses": True})
+    prepare_package(signed)
+    seconds_each = rates(signed)
+    LAB.run("primary", "systemctl", "stop", "named")
+    try:
+        instructions = {who: work(who, signed) for who in SERVERS}
+    finally:
+        LAB.run("primary", "systemctl", "start", "named")
+    return {
+        "answers per second": seconds_each,
+        "instructions per answer": {who: round(each) for who, each in instructions.items()}
+        | {"ours / package": at_most(instructions["ours"] / instructions["package"], ANSWERS_LIMIT, digits=3)},
+    }
 
 
 def main() -> None:

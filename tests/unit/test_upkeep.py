@@ -351,7 +351,10 @@ class Server(threading.Thread):
 
     def run(self) -> None:
         while True:
-            connection, _ = self.socket.accept()
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:  # the test is over
+                return
             try:
                 self.talk(connection)
             except (OSError, ssl.SSLError):

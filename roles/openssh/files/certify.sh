@@ -10,6 +10,7 @@ mkdir -p "$folder"
 while [ $# -gt 0 ]; do
     printf '%s\n' "$2" >"$folder/$1.pub"
     [ "$4" = host ] && for_a_host=-h || for_a_host=
+    # shellcheck disable=SC2086 # an option, or none
     ssh-keygen -q -s "$3" $for_a_host -I "$host $1" -n "$5" -V "$validity" -z "$serial" "$folder/$1.pub"
     shift 5
 done

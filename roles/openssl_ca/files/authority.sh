@@ -23,6 +23,7 @@ openssl req -new -utf8 -key "$key" -passin env:PASSPHRASE -subj "$subject" -out 
 
 # Not by openssl itself, which would leave an empty file when it fails.
 [ "$signer" = "$folder" ] && self=-selfsign || self=
+# shellcheck disable=SC2086 # an option, or none
 openssl ca -config "$signer/openssl.cnf" -batch -notext -create_serial -extensions "$kind" -days "$days" \
     -passin env:PASSPHRASE $self -in "$folder/request.pem" >"$folder/cacert.pem.new"
 chmod 0644 "$folder/cacert.pem.new"

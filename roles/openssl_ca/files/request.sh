@@ -12,6 +12,7 @@ while [ $# -gt 0 ]; do
         ecdsa) options='EC -pkeyopt ec_paramgen_curve:P-256' ;;
         rsa) options='RSA -pkeyopt rsa_keygen_bits:3072' ;;
         esac
+        # shellcheck disable=SC2086 # a list of options
         openssl genpkey -algorithm $options -out "$key.part"
         mv "$key.part" "$key"
     fi
