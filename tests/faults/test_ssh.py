@@ -1,6 +1,8 @@
 """A change that locks the controller out is undone by the host itself; authorities are replaced, and nobody notices."""
 
+import os
 import re
+import signal
 import subprocess
 import time
 
@@ -107,6 +109,21 @@ def test_a_run_that_is_killed_after_the_change_leaves_nobody_locked_out(lab: Lab
     wait_until(lambda: state(lab, "primary") == before, 2 * SECONDS)
     assert changed(lab.playbook("site.yml", "-l", "primary", "--tags", "ssh")) == 0
     lab.run("primary", "rm", "-r", "/etc/ssh.undone")
+
+
+def test_a_change_that_a_killed_run_has_made_is_accepted_by_the_next(lab: Lab) -> None:
+    before = state(lab, "primary")
+    settings = {"openssh_options": {"LoginGraceTime": 77}, "openssh_undo_seconds": SECONDS}
+    run = lab.popen(RUN, "-l", "primary", settings=settings)
+    lab.run("primary", "timeout", "60", "sh", "-c", "until sshd -T | grep -qx 'logingracetime 77'; do sleep 0.05; done")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    assert f"{STATE}/ssh.before" in left(lab, "primary")  # nobody has come in since
+    lab.playbook(RUN, "-l", "primary", settings=settings)
+    assert left(lab, "primary") == []
+    assert "logingracetime 77" in lab.run("primary", "sshd", "-T")
+    lab.playbook("site.yml", "-l", "primary", "--tags", "ssh")
+    assert (state(lab, "primary"), left(lab, "primary")) == (before, [])
 
 
 def fingerprint(lab: Lab, name: str) -> str:
