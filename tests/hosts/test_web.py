@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from lab import Lab, changed
+from lab import TOP, Lab, changed
 from pages import HOSTS, apache_since, curl, nobody_is_turned_away
 
 pytestmark = pytest.mark.only_swapped
@@ -14,6 +15,15 @@ pytestmark = pytest.mark.only_swapped
 def ends(lab: Lab, name: str) -> str:
     """Return the serial number of a certificate on the primary server."""
     return lab.run("primary", "openssl", "x509", "-noout", "-serial", "-in", f"/etc/ssl/site/{name}.pem")
+
+
+def test_a_reload_for_a_certificate_is_over_when_it_has_been_read(lab: Lab) -> None:
+    """Certificates that nobody needs go next, and Apache ends when it looks for one that is gone."""
+    command = yaml.safe_load((TOP / "group_vars/all/web.yml").read_text())["site_web_reload"]
+    begun = "stat -c %i /run/apache2/apache2.pid"
+    for _ in range(5):
+        before, after = lab.run("primary", "sh", "-ec", f'{begun}; "$@"; {begun}', "sh", *command).split()
+        assert before != after
 
 
 @pytest.mark.slow
