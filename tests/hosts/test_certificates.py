@@ -9,6 +9,7 @@ import pytest
 from lab import Lab, changed
 
 RUN = "playbooks/certificates.yml"
+LEAVINGS = "playbooks/leavings.yml"
 SERVERS = {"primary": 135, "secondary": 137}
 
 
@@ -112,10 +113,14 @@ def test_a_new_name_needs_that_certificate_alone(lab: Lab) -> None:
     assert "DNS:new.st.um" in after["primary"]["names"]
     assert after["secondary"] == before["secondary"]
 
-    output = lab.playbook(RUN)
+    lab.playbook(RUN)
     assert certificate(lab, "primary")["names"] == before["primary"]["names"]
+    assert "other.pem" in lab.run("primary", "ls", "/etc/ssl/site").split()  # who needed it may look for it still
+    assert changed(lab.playbook(RUN, LEAVINGS, "--skip-tags", "web")) == 0
+    assert changed(lab.playbook(RUN, LEAVINGS, "--check")) == 1
+    lab.playbook(RUN, LEAVINGS)
     assert "other.pem" not in lab.run("primary", "ls", "/etc/ssl/site").split()
-    assert changed(lab.playbook(RUN)) == 0
+    assert changed(lab.playbook(RUN, LEAVINGS)) == 0
     lab.run("primary", "rm", "/etc/ssl/site/other.key")  # a key is nothing that a run takes away
 
 
