@@ -62,6 +62,7 @@ STATE = {
 EVERYWHERE = {
     "host keys": "sha256sum /etc/ssh/ssh_host_*",
     "certificates of users": "cat /etc/ssh/user_certificates/* || true",
+    "what was there before certificates": "cat /var/lib/service_config/certificates/original.json",
 }
 HOMES = """
 find /home -type f ! -path '*/Maildir/*' -print0 | sort -z | xargs -0 sha256sum
