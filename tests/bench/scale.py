@@ -212,14 +212,16 @@ def prepare_package(signed: bool) -> None:
         sed -i 's,^options {{,options {{ pid-file "{PEER}/pid"; session-keyfile none;,' etc/bind/named.conf.options
         cp /var/lib/bind/{BIG}.zone zone; printf '%s' '{configuration}' >named.conf; chown -R bind: .; chmod 755 /root
         {START_PACKAGE}
-        for try in $(seq 100); do
+        end=$(($(date +%s) + 120))
+        until
             zone=$(dig +tries=1 -p {SERVERS["package"][0]} @127.0.0.1 {BIG} AXFR) || true
             [ $(echo "$zone" | grep -c 'IN[[:space:]]A[[:space:]]') = {QUESTIONS} ] &&
-            [ $(echo "$zone" | grep -c 'IN[[:space:]]RRSIG[[:space:]]') -ge {2 * QUESTIONS * signed} ] && break
+            [ $(echo "$zone" | grep -c 'IN[[:space:]]RRSIG[[:space:]]') -ge {2 * QUESTIONS * signed} ]
+        do
+            [ $(date +%s) -lt $end ] || {{ {STOP_PACKAGE}; echo "$zone" | tail; exit 1; }}
             sleep 0.3
         done
-        {STOP_PACKAGE}
-        [ $try -lt 100 ]"""
+        {STOP_PACKAGE}"""
     LAB.run("primary", "sh", "-c", script)
 
 
