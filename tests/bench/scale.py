@@ -20,7 +20,7 @@ from ansible.template import Templar, trust_as_template
 
 from figures import keep
 from lab import TOP, Lab, wait_until
-from peers import trusted
+from peers import unguarded
 
 RECORDS, ZONES, ROUNDS = 100_000, 1_000, 3
 LOAD_LIMIT = 3.0  # times named-compilezone
@@ -298,7 +298,7 @@ def answers() -> dict[str, Any]:
         LAB.run(host, "sh", "-c", f"command -v {tool} >/dev/null || apt-get -qq install {package} >/dev/null 2>&1")
     shuffled = f"seq 0 {QUESTIONS - 1} | shuf --random-source=/bin/sh | sed 's/.*/h&.{BIG} A/' >/root/questions"
     LAB.run("client", "sh", "-c", shuffled)
-    with trusted(LAB):
+    with unguarded(LAB):
         figures = {kind: compared_answers(some, signed) for kind, signed in (("plain", False), ("signed", True))}
     LAB.run("primary", "rm", "-r", PEER)
     play()
