@@ -3,14 +3,15 @@
 import importlib.util
 import io
 import json
-import os
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-LAB_HOST = os.environ.get("LAB_HOST", "sfd-lab-primary")
+from lab import Lab
+
+LAB_HOST = Lab().container("primary")
 HOME = "/root/service_config_test"
 ETC = f"{HOME}/etc"
 UNIT = "service-config-test"
