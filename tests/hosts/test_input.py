@@ -17,7 +17,6 @@ FOLDER = "Gelöscht & O'Neill (1)"
 SETTINGS = {
     "site_users": [{"name": "user1", "full_name": GIVEN, "uid": 2001}, {"name": "user2", "uid": 2002}],
     "site_records": [
-        {"name": "ldap", "type": "CNAME", "value": "@"},
         {"name": "odd", "type": "TXT", "value": GIVEN},
         {"name": "ñandú", "type": "A", "value": "192.0.2.9"},
     ],
