@@ -193,6 +193,9 @@ class Rendering:
                 continue
             if name == "command" and "argv" in task[module] and given["args"].get("expand_argument_vars", True):
                 given["args"]["argv"] = list(map(os.path.expandvars, given["args"]["argv"]))
+            if name in ("user", "group"):  # as all modules do that make words for a program of their arguments
+                texts = {key: value for key, value in given["args"].items() if isinstance(value, str)}
+                given["args"] |= {key: os.path.expandvars(value) for key, value in texts.items()}
             files = given["args"].pop("files", []) if name == "service_config" else []
             yield from strings(given, f"{number} {name}")
             for which, file in enumerate(files):
