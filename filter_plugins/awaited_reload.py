@@ -20,7 +20,7 @@ options:
     description: The systemd units.
     type: list
     elements: str
-    choices: [apache2, dovecot, exim4]
+    choices: [apache2, dovecot, exim4, ssh]
     required: true
   seconds:
     description: How long is waited for each.
@@ -63,6 +63,7 @@ DAEMONS = {
     "apache2": Daemon("/run/apache2/apache2.pid", "pid_file", "apache2*"),
     "dovecot": Daemon("/run/dovecot/master.pid", "pipe", "dovecot-*"),
     "exim4": Daemon("/run/exim4/exim.pid", "socket", "exim4-*"),
+    "ssh": Daemon("/run/sshd.pid", "pid_file", "openssh-server"),
 }
 
 SCRIPT = """

@@ -354,7 +354,11 @@ BROKEN: dict[str, Break] = {
 }
 
 SSHD = "/etc/ssh/sshd_config.d/00-server-for-dummies.conf"
-SSH_RELOAD = "systemctl reload ssh"
+# For a moment, nobody listens.
+SSH_RELOAD = (
+    "old=$(stat -c %i /run/sshd.pid) && systemctl reload ssh && timeout 10 sh -c "
+    "'until new=$(stat -c %i /run/sshd.pid 2>/dev/null) && [ $new != $0 ]; do sleep 0.1; done' $old"
+)
 BROKEN |= {
     "no DNS over TLS": Break("primary", edit(OPTIONS, "/port 853 tls/d"), "client", ["primary ipv? TLS: *"]),
     "no DNS over HTTPS": Break("primary", edit(OPTIONS, "/port 8443 tls/d"), "client", ["primary ipv? HTTPS: *"]),

@@ -13,7 +13,12 @@ from ansible.template import Templar, trust_as_template
 TEMPLATE = Path(__file__).parents[2] / "roles/bind9/templates/probe.sh.j2"
 SERIAL = 2026112205
 RECORDS = "st.um. 60 IN A 192.0.2.1\nwww.st.um. 60 IN A 192.0.2.2\n"
-OF_THE_SIGNER = "; resign=20261212055923\nst.um. 60 IN RRSIG A 13 ...\nst.um. 60 IN DNSKEY 257 ...\nst.um. 60 IN NSEC www.st.um. A\n"
+OF_THE_SIGNER = """\
+; resign=20261212055923
+st.um. 60 IN RRSIG A 13 ...
+st.um. 60 IN DNSKEY 257 ...
+st.um. 60 IN NSEC www.st.um. A
+"""
 TOOLS = {
     "dig": 'cat >/dev/null; cat "$HOME/served"',
     "rndc": 'echo "$*" >>"$HOME/asked"; if [ "$1" = zonestatus ]; then cat "$HOME/status"; fi',
