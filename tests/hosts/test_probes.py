@@ -1033,6 +1033,8 @@ def test_what_may_fail_of_a_break_is_there(probers: dict[str, Prober]) -> None:
 @pytest.mark.parametrize("what", BROKEN)
 def test_nothing_else_fails(lab: Lab, probers: dict[str, Prober], what: str) -> None:
     prober, patterns = probers[BROKEN[what].where], BROKEN[what].patterns
+    # All of these tests' letters together are more than somebody may write in an hour.
+    lab.run("primary", "rm", "-f", "/var/spool/exim4/db/ratelimit")
     with broken(lab, BROKEN[what]):
         prober.wait(patterns, ok=False, seconds=20)
         failed = {name: result["detail"] for name, result in prober.run(["*"]).items() if not result["ok"]}
