@@ -3,6 +3,7 @@
 import fnmatch
 import glob
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
+from awaited_reload import awaited_reload
 
 from lab import Lab
 
@@ -354,11 +356,7 @@ BROKEN: dict[str, Break] = {
 }
 
 SSHD = "/etc/ssh/sshd_config.d/00-server-for-dummies.conf"
-# For a moment, nobody listens.
-SSH_RELOAD = (
-    "old=$(stat -c %i /run/sshd.pid) && systemctl reload ssh && timeout 10 sh -c "
-    "'until new=$(stat -c %i /run/sshd.pid 2>/dev/null) && [ $new != $0 ]; do sleep 0.1; done' $old"
-)
+SSH_RELOAD = shlex.join(awaited_reload(["ssh"]))  # for a moment, nobody listens
 BROKEN |= {
     "no DNS over TLS": Break("primary", edit(OPTIONS, "/port 853 tls/d"), "client", ["primary ipv? TLS: *"]),
     "no DNS over HTTPS": Break("primary", edit(OPTIONS, "/port 8443 tls/d"), "client", ["primary ipv? HTTPS: *"]),
