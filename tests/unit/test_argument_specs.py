@@ -95,6 +95,7 @@ def test_the_readme_is_current(role: str) -> None:
     path = TOP / "roles" / role
     assert (path / "README.md").exists(), "make docs"
     assert (path / "README.md").read_text() == role_readmes.readme(path), "make docs"
+    assert f"[{role}](roles/{role}/README.md)" in (TOP / "README.md").read_text()
 
 
 def test_a_readme_has_all_that_the_spec_says() -> None:
