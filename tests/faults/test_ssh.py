@@ -126,6 +126,21 @@ def test_a_change_that_a_killed_run_has_made_is_accepted_by_the_next(lab: Lab) -
     assert (state(lab, "primary"), left(lab, "primary")) == (before, [])
 
 
+def test_a_change_that_a_killed_run_has_not_come_to_leaves_nothing_behind(lab: Lab) -> None:
+    settings = {"openssh_options": {"LoginGraceTime": 77}, "openssh_undo_seconds": 3600}
+    before = state(lab, "primary")
+    run = lab.popen(RUN, "-l", "primary", settings=settings)
+    lab.run("primary", "timeout", "60", "sh", "-c", f"until [ -e {STATE}/ssh.before ]; do sleep 0.01; done")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    assert state(lab, "primary") == before
+    lab.playbook(RUN, "-l", "primary", settings=settings)
+    assert "logingracetime 77" in lab.run("primary", "sshd", "-T")
+    assert left(lab, "primary") == []
+    lab.playbook("site.yml", "-l", "primary", "--tags", "ssh")
+    assert (state(lab, "primary"), left(lab, "primary")) == (before, [])
+
+
 def fingerprint(lab: Lab, name: str) -> str:
     argv = ["ssh-keygen", "-l", "-f", lab.secrets().parent / "ssh-ca" / f"{name}.pub"]
     return subprocess.run(argv, text=True, capture_output=True, check=True).stdout.split()[1]
