@@ -84,6 +84,7 @@ def test_everything_is_taken_off_and_each_host_is_as_it_was(lab: Lab) -> None:
         lab.rebuild(host)
     before = {host: snapshot(lab, host) for host in HOSTS}
     lab.playbook("site.yml")
+    lab.run("secondary", "mkdir", "/etc/ssh.undone")  # as after a lock-out
     lab.playbook("playbooks/uninstall.yml", settings={"confirm": "yes", "remove_data": "yes"})
     left = {host: differences(before[host], snapshot(lab, host)) for host in HOSTS}
     assert left == {host: {} for host in HOSTS}
