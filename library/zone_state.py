@@ -126,7 +126,9 @@ zones:
   description: >-
     By the zone's O(zones[].id), C(file), a dictionary with C(digest) and C(serial) (null where there is no file or it
     is not ours), C(served), the serials that were answered, and C(signed), the primary's serial if what it serves is
-    signed and is to be O(zones[].signed) or O(zones[].leaving), else null.
+    signed and is to be O(zones[].signed) or O(zones[].leaving), else null. Where others serve a zone that the primary
+    signs, and it does not, C(digest) is empty, so that the zone takes a new serial: what it will be signed with is not
+    what the others have.
   type: dict
   returned: success
 agreed:
@@ -358,7 +360,11 @@ class Look:
         # Once named no longer signs the zone, it serves the file's own serial, and that has to be beyond all others.
         signs = self.zones[zone]["signed"] or self.zones[zone]["leaving"]
         signed = answers[0].serial if signs and answers and answers[0].signed else None
-        return {"file": self.files[zone], "served": served, "signed": signed}
+        file = self.files[zone]
+        # What it is about to sign, as after a restore, others may have with other signatures under the same serial.
+        if file and signs and served and answers[0].serial is None:
+            file = file | {"digest": ""}
+        return {"file": file, "served": served, "signed": signed}
 
     def ds(self) -> dict[str, list[str]]:
         """Return the DS records of our zones that the primary serves signed, or has keys for and does not serve."""

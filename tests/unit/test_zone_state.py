@@ -25,6 +25,7 @@ from ansible.module_utils.testing import patch_module_args
 from dns_zones import dns_zones
 from hypothesis import given
 from hypothesis import strategies as st
+from zone_serial import zone_serial
 from zone_state import Answer, Asker, Way, disagreements, endpoints, is_behind, read_zone_file, tsig_keys
 
 HALF = 2**31
@@ -790,6 +791,21 @@ def test_the_primary_tells_whether_a_zone_is_signed(module, servers):
     zones = module.run(PRIMARY, SECONDARY, zones=[signed(), signed("plain")])[0]["zones"]
     assert zones["st.um"] == {"file": held(7), "served": [9, 9], "signed": 9}
     assert zones["plain"] == {"file": None, "served": [5, 5], "signed": None}
+
+
+@pytest.mark.parametrize("serial", [7, 6])
+def test_the_serial_of_others_does_not_do_for_a_zone_that_the_primary_is_yet_to_sign(module, servers, serial):
+    servers[1].zones["st.um."] = sign("st.um.", serial)
+    state = module.run(PRIMARY, SECONDARY, zones=[signed()])[0]["zones"]["st.um"]
+    assert state == {"file": {"digest": "", "serial": 7}, "served": [serial], "signed": None}
+    assert zone_serial(held(7)["digest"], **state, date="19700101") == 1970010100
+    plain = module.run(PRIMARY, SECONDARY, zones=[signed(signed=False)])[0]["zones"]["st.um"]
+    assert plain == {"file": held(7), "served": [serial], "signed": None}
+
+
+def test_a_zone_that_nobody_serves_keeps_its_serial(module, servers):
+    zones = module.run(PRIMARY, SECONDARY, zones=[signed()])[0]["zones"]
+    assert zones["st.um"] == {"file": held(7), "served": [], "signed": None}
 
 
 @pytest.mark.parametrize(("options", "seen"), [({"leaving": True}, 9), ({}, None)])
