@@ -96,6 +96,7 @@ def test_a_file_for_people_that_is_gone_is_made_again(lab: Lab) -> None:
     assert changed(lab.playbook(RUN, "-l", "client")) == 0
 
 
+@pytest.mark.only_default
 def test_a_new_name_needs_that_certificate_alone(lab: Lab) -> None:
     before = {host: certificate(lab, host) for host in SERVERS}
     [ours] = [each for each in re.findall(r"DNS:(\S+?)(?:,|$)", before["primary"]["names"]) if each.startswith("ns")]

@@ -101,6 +101,7 @@ def test_a_daemon_that_is_killed_comes_back(lab: Lab, host: str) -> None:
     wait_until(lambda: "sn: Servidor" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout)
 
 
+@pytest.mark.only_swapped
 def test_a_server_that_was_stopped_is_configured_and_started(lab: Lab) -> None:
     try:
         for host in SERVERS:
@@ -207,6 +208,7 @@ def test_people_change_their_own_password_and_runs_leave_it(lab: Lab) -> None:
     wait_until(lambda: "dn:" in log_in(lab, USER, old, "secondary"))
 
 
+@pytest.mark.only_swapped
 def test_a_password_that_is_another_one_in_the_settings_is_given(lab: Lab) -> None:
     words, own = {name: password(lab, name) for name in ("user1", "user2")}, secrets.token_urlsafe(12)
     two = "cn=User Two,ou=st,o=um,c=es"

@@ -215,6 +215,7 @@ def switched(lab: Lab) -> Iterator[dict[str, Any]]:
         lab.playbook(RUN, *PRIMARY)
 
 
+@pytest.mark.only_default
 def test_a_change_touches_no_other_table_and_no_connection(lab: Lab, switched: dict[str, Any]) -> None:
     before, after = switched["others"]
     assert after == before
@@ -224,6 +225,7 @@ def test_a_change_touches_no_other_table_and_no_connection(lab: Lab, switched: d
     assert changed(lab.playbook(RUN, *PRIMARY, settings=settings_of(lab))) == 0
 
 
+@pytest.mark.only_default
 @pytest.mark.usefixtures("switched")
 def test_what_is_open_besides_is_open_to_whom_the_settings_say(lab: Lab) -> None:
     for where, for_one in (("client", "open"), ("internet", "silent")):
@@ -235,6 +237,7 @@ def test_what_is_open_besides_is_open_to_whom_the_settings_say(lab: Lab) -> None
     assert reach(lab, "internet", *({**trusted, "port": port} for port in (DOOR, LDAP))) == ["open", "open"]
 
 
+@pytest.mark.only_default
 @pytest.mark.usefixtures("switched")
 def test_who_connects_too_often_waits_and_nobody_else_does(lab: Lab) -> None:
     to = {"to": lab.address(135), "port": HTTPS}
@@ -250,6 +253,7 @@ def test_who_connects_too_often_waits_and_nobody_else_does(lab: Lab) -> None:
     assert set(reach(lab, "client", *[{"to": lab.address(135), "port": HTTPS}] * 2 * LIMIT)) == {"open"}
 
 
+@pytest.mark.only_default
 def test_rules_that_nft_refuses_leave_the_table(lab: Lab) -> None:
     before = table(lab), lab.run("primary", "sha256sum", FILE)
     output = lab.playbook(RUN, *PRIMARY, settings={"firewall_rules": ["tcp dport nonsense accept"]}, fails=True)
@@ -270,6 +274,7 @@ def by_network(lab: Lab) -> Iterator[dict[str, Any]]:
         }
 
 
+@pytest.mark.only_default
 def test_who_would_lock_ansible_out_is_told_before_anything_changes(lab: Lab, by_network: dict[str, Any]) -> None:
     before = table(lab), lab.run("primary", "sha256sum", FILE)
     shut = {**by_network, "firewall_networks": {"ssh": ["192.0.2.0/24"]}}

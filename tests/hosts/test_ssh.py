@@ -36,6 +36,7 @@ def test_a_group_that_ansible_is_not_in_is_refused_before_anything_changes(lab: 
     assert lab.checksums("primary") == before
 
 
+@pytest.mark.only_swapped
 def test_passwords_are_accepted_where_the_settings_say_so(lab: Lab) -> None:
     word = (lab.secrets() / "password-user1").read_text().strip()
     methods = ("-o", "PreferredAuthentications=none", "-o", "PubkeyAuthentication=no")

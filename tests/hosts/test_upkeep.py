@@ -10,6 +10,8 @@ import pytest
 from lab import Lab, changed, wait_until
 from letters import password, program
 
+pytestmark = pytest.mark.only_swapped  # where it matters, hosts of both releases are looked at
+
 UPKEEP = ("playbooks/upkeep.yml",)
 HOSTS = ("primary", "secondary", "client")
 TIMER = "apt-daily-upgrade.timer"

@@ -105,6 +105,7 @@ def talk(lab: Lab, host: str, *arguments: str) -> str:
     return "\n".join(f"{each['detail']}\n{each.get('transcript', '')}" for each in results)
 
 
+@pytest.mark.only_default
 def test_no_secret_is_in_it(lab: Lab, run: Run) -> None:
     files = [file for file in lab.secrets().rglob("*") if file.is_file()]
     secrets = {file.name: file.read_text(encoding="utf-8").strip() for file in files}
@@ -124,6 +125,7 @@ def test_no_secret_is_in_it(lab: Lab, run: Run) -> None:
         assert all(line.endswith(" ****") for line in lines), lines
 
 
+@pytest.mark.only_default
 def test_nobodys_letters_are_in_it(lab: Lab) -> None:
     letter = "From: a@example.org\nMessage-ID: <private@example.org>\nSubject: private matter\n\nDear User One\n"
     new, everywhere = "/home/$user/Maildir/new/1.private", "/home/*/Maildir/*/1.private*"
